@@ -1,0 +1,91 @@
+# Shared by bench/run and bench/serving.sh: finds the data and prepares a throw-away PostgreSQL. Sourced, not run.
+# shellcheck shell=bash
+
+bench_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$bench_dir")
+all_datasets="clinc150 banking77"
+
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+note() {
+  printf '%s\n' "$*" >&2
+}
+
+# data_folder [GIVEN]: the folder with intent_en_*.csv
+data_folder() {
+  local folder
+  for folder in "${1:-}" "${RETRAIN_DATA:-}" "$root/../shared/data" "$root/test/data"; do
+    [ -n "$folder" ] || continue
+    if [ -f "$folder/intent_en_banking77.csv" ]; then
+      (cd "$folder" && pwd)
+      return
+    fi
+    if [ "$folder" = "${1:-}" ] || [ "$folder" = "${RETRAIN_DATA:-}" ]; then
+      die "no intent_en_banking77.csv in $folder"
+    fi
+  done
+  die "no data folder found: give one with --data"
+}
+
+# The Python that has scikit-learn, else any: the distribution's own may not be the first in PATH.
+find_python() {
+  local python
+  for python in python3 /usr/bin/python3; do
+    if "$python" -c 'import sklearn' 2> /dev/null; then
+      command -v "$python"
+      return
+    fi
+  done
+  command -v python3 || die "python3 is needed"
+}
+
+# prepare_files PYTHON DATA WORK: the rows every contestant sees, one file per dataset
+prepare_files() {
+  local dataset
+  for dataset in $all_datasets; do
+    "$1" "$bench_dir/prepare.py" "$2/intent_en_$dataset.csv" "$3/$dataset"
+  done
+}
+
+# start_cluster WORK: a private server with the extension and the datasets; returns 1 and says why when there is none
+start_cluster() {
+  local dataset
+  if [ ! -x "$root/scripts/cluster" ]; then
+    note "pg_retrain is left out: scripts/cluster is missing"
+    return 1
+  fi
+  "$root/scripts/cluster" start "$1/pg" || die "the throw-away PostgreSQL did not start"
+  cluster=$1/pg
+  if [ "$(sql -c "select count(*) from pg_available_extensions where name = 'pg_retrain'")" != 1 ]; then
+    note "pg_retrain is left out: the extension is not installed in this PostgreSQL ($(sql -c 'show server_version'));"
+    note "run 'make && make install' first"
+    return 1
+  fi
+  sql -c "create extension pg_retrain"
+  for dataset in $all_datasets; do
+    sql -c "create table $dataset (text text not null, intent text not null, split text not null)"
+    sql -c "\\copy $dataset from pstdin csv header" < "$1/$dataset.csv"
+    sql -c "analyze $dataset"
+  done
+}
+
+# sql ...: psql on the throw-away server, unaligned, quiet, stopping at the first error
+sql() {
+  "$root/scripts/cluster" psql "$cluster" -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+}
+
+# make_work: a temporary folder that the server's unprivileged user can enter; removed with the server at exit
+make_work() {
+  work=$(mktemp -d "${TMPDIR:-/tmp}/pg_retrain_bench.XXXXXX")
+  chmod 755 "$work"
+  cluster=
+  trap 'remove_work' EXIT
+}
+
+remove_work() {
+  if [ -n "$cluster" ]; then "$root/scripts/cluster" destroy "$cluster" || true; fi
+  rm -rf "$work"
+}

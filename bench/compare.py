@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Runs pg_retrain and its peers in turn and prints one table per dataset. Called by bench/run."""
+
+import argparse
+import csv
+import io
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+
+from peer import expected_calibration_error
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# name -> (what the table says, the row of ours that it is compared with)
+CONTESTANTS = {
+    "classic": ("pg_retrain, preset classic", "classic"),
+    "sklearn-classic": ("scikit-learn, classic recipe", "classic"),
+    "sklearn-classic-2": ("scikit-learn, classic, n_jobs=2", "classic"),
+    "liblinear": ("liblinear train, classic features", "classic"),
+    "default": ("pg_retrain, preset default", "default"),
+    "sklearn-union": ("scikit-learn, union recipe", "default"),
+    "fasttext": ("fastText, 2 threads", "default"),
+}
+OURS = ("classic", "default")
+TITLES = {"clinc150": "CLINC150 without out-of-scope", "banking77": "BANKING77"}
+COLUMNS = [
+    "contestant",
+    "fit s (min-max)",
+    "x ours",
+    "peak MB",
+    "growth MB",
+    "accuracy %",
+    "ECE",
+    "artifact MB",
+    "1 message ms",
+    "messages/s",
+]
+NOTES = """\
+Fit: median of the runs; the contestants take turns, and "x ours" is the median over runs of its time divided by that of
+pg_retrain's preset above it in the same run. pg_retrain: one train_intent_model() call in a new connection, which also reads
+the rows, scores the test rows and stores the model; calibration is part of the fit here and in scikit-learn. scikit-learn:
+features and 5-fold CalibratedClassifierCV(LinearSVC), a process each. fastText: its whole training process, at -lr 0.5 (its
+default of 0.1 learns too little here).
+liblinear: only its train program on features made beforehand; no text processing, one fit, no class weights, no calibration.
+Memory: peak is the highest resident memory of the fitting process (pg_retrain: the backend, shared buffers it touched
+included); growth is what the fit added to it. ECE: expected calibration error of the first answer, 15 bins, lower is better.
+1 message: median of single calls (predict_proba; predict_intent from PL/pgSQL; fastText: a line to a running process).
+messages/s: all test rows at once with probabilities, one process (liblinear: labels only, from ready features).
+n.a.: not available, the program has no such thing."""
+
+# Standard input of psql; prints one JSON object.
+TRAIN_SQL = r"""
+select substring(pg_read_file('/proc/self/status') from 'VmRSS:\s+(\d+)')::float8 / 1024 as resident \gset
+select clock_timestamp() as start \gset
+select status, coalesce(error_message, '') as error, model_version_id as version
+  from train_intent_model(:'model', p_config => :'config', p_source => :'source', p_promote => 'always') \gset
+select json_build_object(
+    'status', :'status', 'error', :'error',
+    'fit_seconds', extract(epoch from clock_timestamp() - :'start'),
+    'peak_mb', peak, 'growth_mb', peak - :resident,
+    'artifact_bytes', (select artifact_bytes from ai_model_versions where id = nullif(:'version', '')::bigint))
+  from (select substring(pg_read_file('/proc/self/status') from 'VmHWM:\s+(\d+)')::float8 / 1024 as peak) as memory;
+"""
+
+SCORE_SQL = r"""
+copy (select t.intent, p.predicted_intent, p.confidence
+        from {dataset} as t, predict_intent(t.text, '{model}') as p where t.split = 'test') to stdout csv;
+"""
+
+# One number a line: milliseconds of each single call, then messages per second of the whole test split.
+SPEED_SQL = r"""
+set client_min_messages = warning;
+create function pg_temp.single_calls(p_model text) returns setof float8 language plpgsql as $$
+declare
+  message text;
+  start timestamptz;
+begin
+  for message in select text from {dataset} where split = 'test' limit 1000 loop
+    start := clock_timestamp();
+    perform predict_intent(message, p_model);
+    return next 1000 * extract(epoch from clock_timestamp() - start);
+  end loop;
+end $$;
+select percentile_cont(0.5) within group (order by ms) from pg_temp.single_calls('{model}') as ms;
+set max_parallel_workers_per_gather = 0;
+select count((predict_intent(text, '{model}')).confidence) as n from {dataset} where split = 'test' \gset
+select clock_timestamp() as start \gset
+select count((predict_intent(text, '{model}')).confidence) as n
+  from {dataset}, generate_series(1, 10) where split = 'test' \gset
+select :n / extract(epoch from clock_timestamp() - :'start');
+"""
+
+
+class Failed(Exception):
+    pass
+
+
+def run(command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", **options)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["exit status %d" % done.returncode]
+        raise Failed(next((line for line in lines if "ERROR" in line), lines[-1]))
+    return done.stdout
+
+
+def psql(args, script, **variables):
+    command = [args.psql, "psql", args.cluster, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
+    for name, value in variables.items():
+        command += ["-v", "%s=%s" % (name, value)]
+    return run(command + ["-f", "-"], input=script)
+
+
+def measure_ours(args, preset, dataset, fit_only, number):
+    model = "%s_%s_%d" % (dataset, preset, number)
+    source = "select text, intent, split from %s" % dataset
+    result = json.loads(psql(args, TRAIN_SQL, model=model, config=json.dumps({"preset": preset}), source=source))
+    if result["status"] != "completed":
+        raise Failed("training %s: %s" % (result["status"], result["error"]))
+    if fit_only:
+        return result
+    rows = list(csv.reader(io.StringIO(psql(args, SCORE_SQL.format(dataset=dataset, model=model)))))
+    correct = [truth == predicted for truth, predicted, _ in rows]
+    result["accuracy"] = sum(correct) / len(correct)
+    result["ece"] = expected_calibration_error([float(row[2]) for row in rows], correct)
+    single, rate = psql(args, SPEED_SQL.format(dataset=dataset, model=model)).split()
+    result["one_message_ms"], result["messages_per_second"] = float(single), float(rate)
+    return result
+
+
+def measure(args, name, dataset, fit_only, number):
+    if name in OURS:
+        return measure_ours(args, name, dataset, fit_only, number)
+    command = [sys.executable, os.path.join(HERE, "peer.py"), name, os.path.join(args.work, dataset)]
+    return json.loads(run(command + (["--fit-only"] if fit_only else [])))
+
+
+def missing(args, name):
+    """Why a contestant cannot take part, or None."""
+    if name in OURS:
+        return None if args.psql else "pg_retrain is not installed here"
+    if name == "fasttext":
+        return None if shutil.which("fasttext") else "not installed (package fasttext)"
+    try:
+        import sklearn  # noqa: F401
+    except ImportError:
+        return "not installed (package python3-sklearn)"
+    if name == "liblinear" and not shutil.which("liblinear-train"):
+        return "not installed (package liblinear-tools)"
+    return None
+
+
+def compare(args, dataset):
+    """name -> list of results, one for each run; or the reason why there are none."""
+    results = {name: missing(args, name) or [] for name in CONTESTANTS if name in args.peers}
+    if results.get("liblinear") == []:
+        run([sys.executable, os.path.join(HERE, "peer.py"), "liblinear-features", os.path.join(args.work, dataset)])
+    for number in range(args.runs):
+        # Every other run backwards, so that a drift of the machine favours nobody.
+        for name in list(results) if number % 2 == 0 else reversed(list(results)):
+            if isinstance(results[name], str):
+                continue
+            sys.stderr.write("%s, run %d of %d: %s\n" % (dataset, number + 1, args.runs, CONTESTANTS[name][0]))
+            try:
+                results[name].append(measure(args, name, dataset, number > 0, number))
+            except Failed as error:
+                results[name] = str(error)
+    return results
+
+
+def show(value, form, scale=1):
+    return "n.a." if value is None else form.format(value * scale)
+
+
+def table_row(name, results):
+    title, base = CONTESTANTS[name]
+    runs = results[name]
+    if isinstance(runs, str):
+        return [title, runs]
+    fits = [one["fit_seconds"] for one in runs]
+    ours = results.get(base)
+    ratio = None
+    if isinstance(ours, list):
+        ratio = statistics.median(mine["fit_seconds"] / its["fit_seconds"] for mine, its in zip(runs, ours))
+    growth = [one["growth_mb"] for one in runs if "growth_mb" in one]
+    first = runs[0]
+    return [
+        title,
+        "%.2f (%.2f-%.2f)" % (statistics.median(fits), min(fits), max(fits)),
+        show(ratio, "{:.1f}"),
+        show(max(one["peak_mb"] for one in runs), "{:.0f}"),
+        show(max(growth) if growth else None, "{:.0f}"),
+        show(first.get("accuracy"), "{:.2f}", 100),
+        show(first.get("ece"), "{:.3f}"),
+        show(first.get("artifact_bytes"), "{:.2f}", 1e-6),
+        show(first.get("one_message_ms"), "{:.3f}"),
+        show(first.get("messages_per_second"), "{:,.0f}"),
+    ]
+
+
+def print_table(rows):
+    """A Markdown table, aligned for reading as text; a short row's last cell is a remark."""
+    full = [row for row in rows if len(row) == len(COLUMNS)]
+    widths = [max(len(row[i]) for row in [COLUMNS] + full) for i in range(len(COLUMNS))]
+    widths[0] = max(len(row[0]) for row in rows + [COLUMNS])
+    for number, row in enumerate([COLUMNS] + rows):
+        cells = [row[0].ljust(widths[0])]
+        if len(row) == 2:
+            print("| %s | %s |" % (cells[0], row[1]))
+            continue
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        print("| " + " | ".join(cells) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (w + 1) + (":" if i else "-") for i, w in enumerate(widths)) + "|")
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    return names[0] if names else "unknown processor"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--runs", type=int, required=True)
+    parser.add_argument("--datasets", required=True)
+    parser.add_argument("--peers", default=",".join(CONTESTANTS))
+    parser.add_argument("--psql", help="scripts/cluster; without it pg_retrain is left out")
+    parser.add_argument("--cluster")
+    args = parser.parse_args()
+    args.peers = args.peers.split(",")
+    unknown = [name for name in args.peers if name not in CONTESTANTS]
+    if unknown:
+        parser.error("unknown contestant '%s'; known: %s" % (unknown[0], ", ".join(CONTESTANTS)))
+    for dataset in args.datasets.split(","):
+        results = compare(args, dataset)
+        with open(os.path.join(args.work, dataset + ".csv"), newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        counts = tuple(sum(row["split"] == split for row in rows) for split in ("train", "test"))
+        intents = len({row["intent"] for row in rows})
+        print("\n%s: %d training and %d test messages, %d intents" % ((TITLES[dataset],) + counts + (intents,)))
+        print("%d runs on %d cores of %s\n" % (args.runs, len(os.sched_getaffinity(0)), processor()))
+        print_table([table_row(name, results) for name in results])
+        sys.stdout.flush()
+    print("\n" + NOTES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+-- record_interaction(): one durable row per message.
+create extension pg_retrain;
+\set SHOW_CONTEXT never
+\set VERBOSITY terse
+
+select record_interaction(
+  '¿Dónde está mi pedido?', 'En camino.', 'shipping', 80, 'shop', 'c1', 'm1', 'u1', 's1', 'orders', true, 'angry',
+  'llm', 120, 'p1', 'Lamp', '{"turns": 2}', 'imported', 'k1') as id \gset
+\x on
+select user_message, ai_response, detected_intent, confidence_score, model_name, conversation_id, message_id, user_id,
+  session_id, category, escalated, escalation_reason, response_source, response_time_ms, product_id, product_name,
+  context, source, idempotency_key, corrected_by_human, intent_correct, dataset_status, split, model_version_id,
+  text_key = retrain_text_key(user_message) as has_its_key
+from ai_training_data where id = :'id';
+\x off
+
+-- the same key again: the first id, and no second row; another model has keys of its own
+select record_interaction('again', p_model_name => 'shop', p_idempotency_key => 'k1', p_detected_intent => 'x') = :'id';
+select record_interaction('again', p_model_name => 'other', p_idempotency_key => 'k1', p_detected_intent => 'x')
+  = :'id';
+select model_name, user_message from ai_training_data order by model_name;
+
+-- a model comes into being at its first use, and only once
+select model_name, task, min_samples, auto_retrain_threshold, max_f1_regression, recent_window, recent_min_rows,
+  recent_min_ratio, label_source, human_weight, keep_versions, enabled
+from ai_models order by model_name;
+select record_interaction('third', 'r', 'x', p_model_name => 'shop') is not null as recorded;
+select model_name, created_at = updated_at as untouched from ai_models order by model_name;
+
+-- no intent and no live version: recorded without one
+select record_interaction('nobody knows') as id \gset
+select detected_intent, confidence_score, model_version_id from ai_training_data where id = :'id';
+
+-- arguments out of range name themselves
+do $$
+declare
+  v_call text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  foreach v_call in array array[
+    $c$record_interaction(null)$c$,
+    $c$record_interaction('x', p_confidence_score => 101)$c$,
+    $c$record_interaction('x', p_confidence_score => -1)$c$,
+    $c$record_interaction('x', p_response_time_ms => -5)$c$,
+    $c$record_interaction('x', p_response_source => 'oracle')$c$,
+    $c$record_interaction('x', p_source => 'heaven')$c$,
+    $c$record_interaction('x', p_source => null)$c$,
+    $c$record_interaction('x', p_model_name => '')$c$,
+    $c$record_interaction('x', p_model_name => null)$c$,
+    $c$record_interaction('x', p_model_name => repeat('m', 201))$c$]
+  loop
+    begin
+      execute 'select ' || v_call;
+      raise exception 'accepted: %', v_call using errcode = 'assert_failure';
+    exception when invalid_parameter_value then
+      get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      raise info '% | % | % | %', v_call, v_message, v_detail, v_hint;
+    end;
+  end loop;
+end
+$$;
+
+-- rows written by hand meet the same limits
+insert into ai_training_data (user_message, dataset_status) values ('x', 'lost');
+insert into ai_training_data (user_message, split) values ('x', 'dev');
+insert into ai_training_data (user_message, quality_score) values ('x', 6);
+
+-- intent_correct follows the columns, however they are written
+truncate ai_training_data;
+insert into ai_training_data (user_message, detected_intent, correct_intent, intent_correct, dataset_status) values
+  ('1 right', 'a', 'a', null, 'reviewed'),
+  ('2 wrong', 'a', 'b', true, 'reviewed'),
+  ('3 none detected', null, 'b', null, 'reviewed'),
+  ('4 not reviewed', 'a', null, null, 'pending'),
+  ('5 known wrong, right unknown', 'a', null, false, 'reviewed'),
+  ('6 approved as it is', 'a', null, null, 'approved'),
+  ('7 nothing to approve', null, null, null, 'approved');
+select user_message, detected_intent, correct_intent, intent_correct from ai_training_data order by user_message;
+create temporary table before as select id, updated_at from ai_training_data;
+update ai_training_data set correct_intent = 'a' where user_message like '2%';
+update ai_training_data set detected_intent = 'z' where user_message like '1%';
+update ai_training_data set correct_intent = null where user_message like '3%';
+select d.user_message, d.detected_intent, d.correct_intent, d.intent_correct, d.updated_at > b.updated_at as touched
+from ai_training_data d join before b using (id) order by d.user_message;
+
+-- a row restored from a dump comes back as it was
+create temporary table saved as select * from ai_training_data;
+truncate ai_training_data;
+alter table saved drop column text_key;
+do $$
+begin
+  execute format('insert into ai_training_data (%1$s) select %1$s from saved', (
+    select string_agg(attname, ', ') from pg_attribute
+    where attrelid = 'saved'::regclass and attnum > 0 and not attisdropped));
+end
+$$;
+select count(*) as restored,
+  count(*) filter (where s.intent_correct is not distinct from d.intent_correct and s.updated_at = d.updated_at) as same
+from ai_training_data d join saved s using (id);
+
+drop extension pg_retrain;

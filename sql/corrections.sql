@@ -1,0 +1,101 @@
+-- submit_intent_correction() and what training makes of it.
+create extension pg_retrain;
+\set SHOW_CONTEXT never
+
+select record_interaction('where is it', 'soon', 'greeting', 40) as id \gset
+select submit_intent_correction(
+  :'id', ' shipping ', 'On its way.', true, 'clear case', '11111111-1111-1111-1111-111111111111');
+\x on
+select detected_intent, correct_intent, correct_response, corrected_by_human, corrected_by,
+  corrected_at is not null as corrected, intent_correct, response_correct, escalated, dataset_status
+from ai_training_data where id = :'id';
+select original_intent, corrected_intent, original_response, corrected_response, correction_notes,
+  should_have_escalated, corrected_by, confidence_at_detection, user_message, was_mismatch, model_name
+from ai_intent_corrections where training_data_id = :'id';
+\x off
+
+-- the second word replaces the first one, and both are history; what is not said again stays
+select submit_intent_correction(:'id', 'greeting');
+select correct_intent, correct_response, corrected_by, intent_correct, escalated from ai_training_data where id = :'id';
+select corrected_intent, was_mismatch from ai_intent_corrections order by created_at;
+
+-- no corrector and no original intent are fine
+select record_interaction('mystery') as unknown_id \gset
+select submit_intent_correction(:'unknown_id', 'shipping');
+
+-- unknown rows are an answer, a missing intent is an error
+select submit_intent_correction('00000000-0000-0000-0000-000000000000', 'shipping');
+select submit_intent_correction(null, 'shipping');
+select submit_intent_correction(:'id', null);
+select submit_intent_correction(:'id', E' \t\n');
+\echo :LAST_ERROR_SQLSTATE
+select count(*) from ai_intent_corrections;
+
+-- append-only, but a deleted row takes its corrections with it
+\set VERBOSITY terse
+update ai_intent_corrections set corrected_intent = 'x';
+delete from ai_intent_corrections;
+\set VERBOSITY default
+delete from ai_training_data where id = :'id';
+select count(*) from ai_intent_corrections;
+
+-- the training dataset
+truncate ai_training_data;
+insert into ai_training_data (user_message, detected_intent, ai_response, confidence_score, correct_intent,
+  correct_response, corrected_by_human, intent_correct, dataset_status, model_version_id, created_at) values
+  ('01 as detected', 'a', 'r', 70, null, null, false, null, 'pending', null, '2026-01-01'),
+  ('02 corrected', 'a', 'r', 10, 'b', 'better', true, null, 'reviewed', null, '2026-01-02'),
+  ('03 rejected', 'a', 'r', 99, null, null, false, null, 'rejected', null, '2026-01-03'),
+  ('04 no intent', null, 'r', 99, null, null, false, null, 'pending', null, '2026-01-04'),
+  ('05 unknown', 'unknown', 'r', 99, null, null, false, null, 'pending', null, '2026-01-05'),
+  ('06 marked wrong', 'a', 'r', 99, null, null, false, false, 'reviewed', null, '2026-01-06'),
+  ('07 own guess', 'a', 'r', 99, null, null, false, null, 'pending', 7, '2026-01-07'),
+  ('08 own guess confirmed', 'a', 'r', 60, 'a', null, true, null, 'reviewed', 7, '2026-01-08'),
+  ('09 confidence unknown', 'c', 'r', null, null, null, false, null, 'pending', null, '2026-01-09'),
+  ('10 same confidence, newer', 'c', 'r', 70, null, null, false, null, 'pending', null, '2026-01-10'),
+  ('11 own guess approved', 'c', 'r', 50, null, null, false, null, 'approved', 7, '2026-01-11');
+select user_message, intent, response, confidence_score, was_corrected from get_training_dataset();
+select user_message from get_training_dataset(p_min_confidence => 60);
+select user_message from get_training_dataset(p_only_reviewed => true);
+select user_message from get_training_dataset(p_limit => 2);
+select user_message from get_training_dataset(p_model_name => 'nobody');
+select user_message from get_training_dataset(p_limit => -1);
+
+-- a model that learns from reviewed rows alone
+insert into ai_models (model_name, label_source) values ('default', 'reviewed')
+  on conflict (model_name) do update set label_source = excluded.label_source;
+select user_message from get_training_dataset();
+update ai_models set label_source = 'all';
+
+-- the split: once per text, by intent, never moved
+truncate ai_training_data;
+insert into ai_training_data (user_message, detected_intent)
+select format('%s number %s', i.intent, n), i.intent
+from (values ('big', 40), ('small', 3), ('single', 1)) i (intent, texts)
+cross join lateral generate_series(1, i.texts) n;
+insert into ai_training_data (user_message, detected_intent) select user_message, detected_intent from ai_training_data;
+select retrain_assign_splits('default');
+select detected_intent, split, count(*), count(distinct text_key) as texts
+from ai_training_data group by 1, 2 order by 1, 2;
+select count(*) as texts_in_two_splits
+from (select from ai_training_data group by text_key having count(distinct split) > 1) t;
+create temporary table before as select id, text_key, split from ai_training_data;
+insert into ai_training_data (user_message, detected_intent)
+select format('big number %s', n), 'big' from generate_series(31, 60) n;
+insert into ai_training_data (user_message, detected_intent) values ('nobody labelled me', null);
+select retrain_assign_splits('default');
+select retrain_assign_splits('default') as nothing_left;
+select count(*) as moved from ai_training_data d join before b using (id) where d.split is distinct from b.split;
+select count(*) as texts_in_two_splits
+from (select from ai_training_data group by text_key having count(distinct split) > 1) t;
+select split, count(distinct text_key) as texts
+from ai_training_data where detected_intent = 'big' group by 1 order by 1;
+select split is null as without from ai_training_data where user_message = 'nobody labelled me';
+
+-- the trainer's query can be run as it is
+create temporary table seen (text text, intent text, weight float8, split text, created_at timestamptz, human boolean);
+do $$ begin execute 'insert into seen ' || retrain_rows_query('default'); end $$;
+select split, count(*), bool_or(human) as human, min(weight), max(weight) from seen group by 1 order by 1;
+select retrain_rows_query($$o'hara\%s "x"$$) ~ 'o''''hara' as quoted;
+
+drop extension pg_retrain;

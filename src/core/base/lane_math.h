@@ -1,0 +1,53 @@
+// exp() and log(1 + exp()) for loops over lanes: plain double arithmetic without branches, so that the compiler can
+// vectorise them and every vector width gives the same bits.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace retrain {
+
+// exp(x) for x in [-700, 700], clamped outside; relative error below 1e-14.
+//
+// x = k ln 2 + r with |r| <= ln 2 / 2; exp(r) by its Taylor series to r^12 / 12!, whose rest is below 1.7e-16.
+inline double LaneExp(double x) noexcept {
+  constexpr double kLog2E = 1.4426950408889634, kShift = 0x1.8p52;
+  constexpr double kLn2High = 0x1.62e42fefa0000p-1, kLn2Low = 0x1.cf79abc9e3b3ap-40;
+  x = x < -700.0 ? -700.0 : x;
+  x = x > 700.0 ? 700.0 : x;
+  const double shifted = x * kLog2E + kShift;  // the low bits of its mantissa hold k
+  const double k = shifted - kShift;
+  const double r = (x - k * kLn2High) - k * kLn2Low;
+  double p = 1.0 / 479001600.0;
+  p = p * r + 1.0 / 39916800.0;
+  p = p * r + 1.0 / 3628800.0;
+  p = p * r + 1.0 / 362880.0;
+  p = p * r + 1.0 / 40320.0;
+  p = p * r + 1.0 / 5040.0;
+  p = p * r + 1.0 / 720.0;
+  p = p * r + 1.0 / 120.0;
+  p = p * r + 1.0 / 24.0;
+  p = p * r + 1.0 / 6.0;
+  p = p * r + 0.5;
+  p = p * r + 1.0;
+  p = p * r + 1.0;
+  const uint64_t exponent = (std::bit_cast<uint64_t>(shifted) + 1023) << 52;
+  return p * std::bit_cast<double>(exponent);
+}
+
+// log(1 + e) for e in [0, 1] as 2 atanh(e / (2 + e)); absolute error below 1e-9.
+inline double LaneLog1p(double e) noexcept {
+  const double s = e / (2.0 + e), q = s * s;
+  double p = 1.0 / 17.0;
+  p = p * q + 1.0 / 15.0;
+  p = p * q + 1.0 / 13.0;
+  p = p * q + 1.0 / 11.0;
+  p = p * q + 1.0 / 9.0;
+  p = p * q + 1.0 / 7.0;
+  p = p * q + 1.0 / 5.0;
+  p = p * q + 1.0 / 3.0;
+  p = p * q + 1.0;
+  return 2.0 * s * p;
+}
+
+}  // namespace retrain

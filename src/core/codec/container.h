@@ -1,0 +1,57 @@
+// The outer form of every stored model: a header, a table of sections, the sections, one checksum over it all.
+//
+//   offset  size  field
+//   0       8     magic "RETRAIN\n"
+//   8       4     format version (1)
+//   12      4     kind of model (ModelKind)
+//   16      8     total size in bytes
+//   24      4     CRC-32C of everything from offset 32 on
+//   28      4     number of sections, at most 64
+//   32      24 n  sections: u32 id (ascending, unique), u32 zero, u64 offset, u64 size
+//   …             section bytes, each starting at a multiple of 64
+//
+// All numbers are little-endian. A reader for each format version stays for ever.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace retrain {
+
+// A model must stay far below the 512 MB at which a bytea can still be stored but no longer dumped.
+inline constexpr uint64_t kMaxArtifactBytes = 256ull << 20;
+
+enum class ModelKind : uint32_t { kIntent = 1 };
+
+class ContainerWriter {
+ public:
+  void Add(uint32_t id, std::vector<uint8_t> bytes) { sections_.emplace_back(id, std::move(bytes)); }
+  // Throws Error(kLimitExceeded) above kMaxArtifactBytes.
+  std::vector<uint8_t> Finish(ModelKind kind) const;
+
+ private:
+  std::vector<std::pair<uint32_t, std::vector<uint8_t>>> sections_;  // ascending id
+};
+
+// Views into the artifact, which must outlive the reader. The constructor checks header, section table and checksum and
+// throws Error(kDataCorrupted), or Error(kNotSupported) for a format that a newer release wrote.
+class ContainerReader {
+ public:
+  explicit ContainerReader(std::span<const uint8_t> artifact);
+
+  ModelKind kind() const noexcept { return kind_; }
+  // Throws Error(kDataCorrupted) when there is no such section.
+  std::span<const uint8_t> Section(uint32_t id) const;
+
+ private:
+  ModelKind kind_;
+  std::vector<std::pair<uint32_t, std::span<const uint8_t>>> sections_;
+};
+
+}  // namespace retrain

@@ -1,0 +1,335 @@
+// Parses, validates and documents the hyper-parameters of intent models from one table.
+#include "core/intent/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/utf8_clip.h"
+#include "core/linear/linear.h"
+
+namespace retrain {
+namespace {
+
+using Type = ConfigValue::Type;
+
+struct Parameter {
+  const char* name;
+  const char* type;
+  const char* range;
+  const char* description;
+  // False when the value is not acceptable; may change `config` only when it is.
+  bool (*set)(IntentConfig& config, const ConfigValue& value);
+  void (*write)(const IntentConfig& config, JsonWriter& json);
+};
+
+bool IsIntegerIn(const ConfigValue& v, double low, double high) {
+  return v.type == Type::kNumber && v.number >= low && v.number <= high && v.number == std::floor(v.number);
+}
+
+bool SetBool(const ConfigValue& v, bool& out) {
+  if (v.type != Type::kBool) return false;
+  out = v.boolean;
+  return true;
+}
+
+// [min, max] with 1 <= min <= max <= limit; null, false and [0, 0] turn the n-grams off.
+bool SetRange(const ConfigValue& v, double limit, NgramRange& out) {
+  if (v.type == Type::kNull || (v.type == Type::kBool && !v.boolean)) {
+    out = {};
+    return true;
+  }
+  if (v.type != Type::kNumbers || v.numbers.size() != 2) return false;
+  const double low = v.numbers[0], high = v.numbers[1];
+  if (low == 0 && high == 0) {
+    out = {};
+    return true;
+  }
+  if (!(low >= 1 && low <= high && high <= limit) || low != std::floor(low) || high != std::floor(high)) return false;
+  out = {static_cast<uint8_t>(low), static_cast<uint8_t>(high)};
+  return true;
+}
+
+void WriteRange(const NgramRange& range, JsonWriter& json) {
+  json.Array().Integer(range.min).Integer(range.max).Close();
+}
+
+template <class Value>
+struct Choice {
+  const char* name;
+  Value value;
+};
+
+constexpr Choice<AccentFolding> kFoldings[] = {
+    {"none", AccentFolding::kNone}, {"spanish", AccentFolding::kSpanish}, {"unicode", AccentFolding::kUnicode}};
+constexpr Choice<CalibrationKind> kCalibrations[] = {
+    {"none", CalibrationKind::kNone}, {"softmax", CalibrationKind::kSoftmax}, {"sigmoid", CalibrationKind::kSigmoid}};
+
+template <class Value, size_t N>
+bool SetChoice(const ConfigValue& v, const Choice<Value> (&choices)[N], Value& out) {
+  if (v.type != Type::kString) return false;
+  for (const auto& choice : choices) {
+    if (v.string != choice.name) continue;
+    out = choice.value;
+    return true;
+  }
+  return false;
+}
+
+template <class Value, size_t N>
+const char* NameOf(const Choice<Value> (&choices)[N], Value value) {
+  for (const auto& choice : choices)
+    if (choice.value == value) return choice.name;
+  return "";
+}
+
+bool ApplyPreset(IntentConfig& config, const ConfigValue& v) {
+  if (v.type != Type::kString || (v.string != "default" && v.string != "classic")) return false;
+  config = IntentConfig{};
+  if (v.string == "classic") {
+    config.analyzer = {AccentFolding::kSpanish, {1, 3}, {0, 0}, 2, false};
+    config.c = 1;
+    config.sublinear_tf = false;
+    config.min_df = 1;
+    config.max_features = 10000;
+    config.balanced = true;
+    config.calibration = CalibrationKind::kSigmoid;
+  }
+  config.preset = v.string;
+  return true;
+}
+
+const Parameter kParameters[] = {
+    {"preset", "text", "default | classic",
+     "recipe that the other keys change: default is the most accurate, classic is TF-IDF of word 1-3 grams",
+     [](IntentConfig&, const ConfigValue&) { return true; },
+     [](const IntentConfig& c, JsonWriter& json) { json.String(c.preset); }},
+    {"classifier", "text", "linear_svm | logistic_regression", "linear classifier trained on the features",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type != Type::kString) return false;
+       for (const auto& entry : Classifiers()) {
+         if (v.string != entry.name) continue;
+         c.classifier = v.string;
+         return true;
+       }
+       return false;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.String(c.classifier); }},
+    {"c", "number", "above 0, at most 1e6", "inverse strength of the L2 regularisation",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type != Type::kNumber || !(v.number > 0 && v.number <= 1e6)) return false;
+       c.c = v.number;
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Number(c.c); }},
+    {"class_weight", "text", "balanced | none", "balanced weighs every intent by rows / (intents * rows of the intent)",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type == Type::kNull || (v.type == Type::kString && v.string == "none")) {
+         c.balanced = false;
+         return true;
+       }
+       c.balanced = true;
+       return v.type == Type::kString && v.string == "balanced";
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.String(c.balanced ? "balanced" : "none"); }},
+    {"word_ngrams", "array", "[min, max] with 1 <= min <= max <= 5, or null for none",
+     "lengths of the n-grams of tokens",
+     [](IntentConfig& c, const ConfigValue& v) { return SetRange(v, 5, c.analyzer.word_ngrams); },
+     [](const IntentConfig& c, JsonWriter& json) { WriteRange(c.analyzer.word_ngrams, json); }},
+    {"char_ngrams", "array", "[min, max] with 1 <= min <= max <= 8, or null for none",
+     "lengths of the character n-grams within words, word edges included",
+     [](IntentConfig& c, const ConfigValue& v) { return SetRange(v, 8, c.analyzer.char_ngrams); },
+     [](const IntentConfig& c, JsonWriter& json) { WriteRange(c.analyzer.char_ngrams, json); }},
+    {"min_token_chars", "integer", "1 to 10", "shortest run of word characters that is a token",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (!IsIntegerIn(v, 1, 10)) return false;
+       c.analyzer.min_token_chars = static_cast<uint8_t>(v.number);
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Integer(c.analyzer.min_token_chars); }},
+    {"min_df", "number", "0 (chosen from the number of rows), a count of 1 or more, or a share below 1",
+     "n-grams in fewer training rows are left out",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type != Type::kNumber || !(v.number >= 0 && v.number <= 1e9)) return false;
+       if (v.number >= 1 && v.number != std::floor(v.number)) return false;
+       c.min_df = v.number;
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Number(c.min_df); }},
+    {"max_df", "number", "a share above 0 and at most 1, or a count of 2 or more",
+     "n-grams in more training rows are left out",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type != Type::kNumber || !(v.number > 0 && v.number <= 1e9)) return false;
+       if (v.number > 1 && v.number != std::floor(v.number)) return false;
+       c.max_df = v.number;
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Number(c.max_df); }},
+    {"max_features", "integer", "0 (no limit) to 10000000",
+     "n-grams kept of each kind, the most frequent in all training rows first",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type == Type::kNull) {
+         c.max_features = 0;
+         return true;
+       }
+       if (!IsIntegerIn(v, 0, 1e7)) return false;
+       c.max_features = static_cast<uint32_t>(v.number);
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Integer(c.max_features); }},
+    {"sublinear_tf", "boolean", "true | false", "count an n-gram that occurs n times in a message as 1 + ln(n)",
+     [](IntentConfig& c, const ConfigValue& v) { return SetBool(v, c.sublinear_tf); },
+     [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.sublinear_tf); }},
+    {"strip_accents", "text", "none | spanish (áéíóúüñ) | unicode (every combining mark); true is unicode, false is none",
+     "accents folded before the text is read",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type == Type::kBool || v.type == Type::kNull) {
+         c.analyzer.folding = v.type == Type::kBool && v.boolean ? AccentFolding::kUnicode : AccentFolding::kNone;
+         return true;
+       }
+       return SetChoice(v, kFoldings, c.analyzer.folding);
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.String(NameOf(kFoldings, c.analyzer.folding)); }},
+    {"text_stats", "boolean", "true | false",
+     "add statistics of the message: length, words, sentences, questions, brackets, code punctuation, digits and more",
+     [](IntentConfig& c, const ConfigValue& v) { return SetBool(v, c.analyzer.text_stats); },
+     [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.analyzer.text_stats); }},
+    {"calibration", "text", "softmax | sigmoid | none",
+     "from margins to probabilities: one temperature or one sigmoid per intent, fitted on out-of-fold margins",
+     [](IntentConfig& c, const ConfigValue& v) {
+       c.calibration_given = true;
+       return SetChoice(v, kCalibrations, c.calibration);
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.String(NameOf(kCalibrations, c.calibration)); }},
+    {"folds", "integer", "2 to 20", "folds of the out-of-fold margins",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (!IsIntegerIn(v, 2, 20)) return false;
+       c.folds = static_cast<int>(v.number);
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Integer(c.folds); }},
+    {"seed", "integer", "0 to 9007199254740991", "seed of every random choice",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (!IsIntegerIn(v, 0, 9007199254740991.0)) return false;
+       c.seed = static_cast<uint64_t>(v.number);
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Integer(static_cast<int64_t>(c.seed)); }},
+    {"split", "array", "[train, validation, test], shares of 0 to 1 that add up to 1, train above 0",
+     "shares of the rows of a source that has no split column of its own",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type != Type::kNumbers || v.numbers.size() != 3) return false;
+       double sum = 0;
+       for (const double share : v.numbers) {
+         if (!(share >= 0 && share <= 1)) return false;
+         sum += share;
+       }
+       if (std::abs(sum - 1) > 1e-6 || v.numbers[0] <= 0) return false;
+       std::copy(v.numbers.begin(), v.numbers.end(), c.split.begin());
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) {
+       json.Array().Number(c.split[0]).Number(c.split[1]).Number(c.split[2]).Close();
+     }},
+};
+
+// Levenshtein distance of two short names.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string Quoted(std::string_view text) { return "\"" + Shortened(text, 100) + "\""; }
+
+std::string Describe(const ConfigValue& v) {
+  JsonWriter json;
+  switch (v.type) {
+    case Type::kNull: return "null";
+    case Type::kBool: return v.boolean ? "true" : "false";
+    case Type::kNumber: return json.Number(v.number).Take();
+    case Type::kString: return Quoted(v.string);
+    case Type::kNumbers:
+      json.Array();
+      for (const double number : v.numbers) json.Number(number);
+      return json.Close().Take();
+    case Type::kOther: break;
+  }
+  return "a value of another type";
+}
+
+[[noreturn]] void RejectKey(std::string_view key) {
+  const Parameter* closest = nullptr;
+  size_t distance = 0;
+  std::string known;
+  for (const auto& parameter : kParameters) {
+    known += (known.empty() ? "" : ", ") + std::string(parameter.name);
+    if (key.size() > 40) continue;
+    const size_t d = EditDistance(key, parameter.name);
+    if (closest == nullptr || d < distance) closest = &parameter, distance = d;
+  }
+  const bool close = closest != nullptr && distance <= std::max<size_t>(2, std::string_view(closest->name).size() / 3);
+  throw Error(ErrorCode::kInvalidParameter, "unknown configuration key " + Quoted(key), "known keys: " + known,
+              close ? "did you mean \"" + std::string(closest->name) + "\"?" : "remove the key");
+}
+
+[[noreturn]] void RejectValue(const Parameter& parameter, const ConfigValue& value) {
+  throw Error(ErrorCode::kInvalidParameter, "invalid value for configuration key \"" + std::string(parameter.name) + "\"",
+              "given " + Describe(value) + ", accepted: " + parameter.range,
+              std::string("\"") + parameter.name + "\" is " + parameter.description);
+}
+
+}  // namespace
+
+IntentConfig ParseIntentConfig(std::span<const ConfigValue> values) {
+  IntentConfig config;
+  for (const auto& value : values)
+    if (value.key == kParameters[0].name && !ApplyPreset(config, value)) RejectValue(kParameters[0], value);
+  for (const auto& value : values) {
+    const auto* parameter = std::find_if(std::begin(kParameters), std::end(kParameters),
+                                         [&](const Parameter& p) { return value.key == p.name; });
+    if (parameter == std::end(kParameters)) RejectKey(value.key);
+    if (!parameter->set(config, value)) RejectValue(*parameter, value);
+  }
+  if (!config.analyzer.word_ngrams.enabled() && !config.analyzer.char_ngrams.enabled() && !config.analyzer.text_stats)
+    throw Error(ErrorCode::kInvalidParameter, "configuration leaves no features",
+                "word_ngrams and char_ngrams are off and text_stats is false", "turn one of them on");
+  // Logistic regression gives probabilities by itself.
+  if (config.classifier == "logistic_regression" && !config.calibration_given)
+    config.calibration = CalibrationKind::kNone;
+  return config;
+}
+
+std::string ToJson(const IntentConfig& config) {
+  JsonWriter json;
+  json.Object();
+  for (const auto& parameter : kParameters) {
+    json.Key(parameter.name);
+    parameter.write(config, json);
+  }
+  return json.Close().Take();
+}
+
+std::vector<ParameterDoc> IntentParameterReference() {
+  std::vector<ParameterDoc> reference;
+  for (const auto& parameter : kParameters) {
+    JsonWriter json;
+    parameter.write(IntentConfig{}, json);
+    reference.push_back({parameter.name, parameter.type, json.Take(), parameter.range, parameter.description});
+  }
+  return reference;
+}
+
+}  // namespace retrain

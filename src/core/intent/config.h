@@ -1,0 +1,61 @@
+// The hyper-parameters of an intent model: one declaration each gives parsing, validation, error text and reference.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/linear/calibration.h"
+#include "core/text/analyzer.h"
+
+namespace retrain {
+
+struct IntentConfig {
+  std::string preset = "default";
+  AnalyzerConfig analyzer{AccentFolding::kUnicode, {1, 2}, {2, 4}, 1, false};
+  bool sublinear_tf = true;
+  double min_df = 0;          // 0: chosen from the number of training rows; >= 1 a count, below 1 a share
+  double max_df = 1.0;        // <= 1 a share, above 1 a count
+  uint32_t max_features = 0;  // per kind of n-gram; 0: no limit
+  std::string classifier = "linear_svm";
+  double c = 3.0;
+  bool balanced = false;  // class weights n / (K n_k)
+  CalibrationKind calibration = CalibrationKind::kSoftmax;
+  bool calibration_given = false;
+  int folds = 5;
+  uint64_t seed = 42;
+  std::array<double, 3> split{0.70, 0.15, 0.15};  // train, validation, test
+};
+
+// One key of a configuration as the caller found it. Exactly the member that `type` names is meaningful.
+struct ConfigValue {
+  enum class Type { kNull, kBool, kNumber, kString, kNumbers, kOther };
+  std::string_view key;
+  Type type = Type::kNull;
+  bool boolean = false;
+  double number = 0;
+  std::string_view string;
+  std::span<const double> numbers;
+};
+
+// Applies the preset first, then every other key. Throws Error(kInvalidParameter) that names the key, the accepted
+// range and, for an unknown key that is close to a known one, the key that was meant.
+IntentConfig ParseIntentConfig(std::span<const ConfigValue> values);
+
+// The complete configuration as a JSON object with the keys that ParseIntentConfig reads.
+std::string ToJson(const IntentConfig& config);
+
+// The reference table, in the order of the documentation.
+struct ParameterDoc {
+  std::string name, type, default_value, range, description;
+};
+std::vector<ParameterDoc> IntentParameterReference();
+
+}  // namespace retrain

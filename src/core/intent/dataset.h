@@ -1,0 +1,101 @@
+// Labelled messages on their way into training: one row per distinct text, its terms as numbers, its text forgotten.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/stop.h"
+#include "core/intent/config.h"
+#include "core/text/analyzer.h"
+#include "core/text/normalise.h"
+#include "core/text/vocabulary_builder.h"
+
+namespace retrain {
+
+enum class Split : uint8_t { kTrain = 0, kValidation = 1, kTest = 2 };
+
+inline constexpr int64_t kNoTime = INT64_MIN;
+inline constexpr size_t kMaxLabelBytes = 1024;
+
+// A labelled message as the caller reads it.
+struct LabelledMessage {
+  std::string_view text;       // UTF-8
+  std::string_view label;      // UTF-8, 1..kMaxLabelBytes
+  double weight = 1;           // finite, > 0
+  std::string_view split;      // train | validation | test and their usual short forms; empty: follows from the text
+  int64_t created_at = kNoTime;  // microseconds
+  bool human = false;          // the label is a person's
+};
+
+struct DatasetRow {
+  TextKey key;
+  uint64_t text_hash;    // of the text as written: the last word between rows that differ in case only
+  uint64_t first_term;   // training rows: occurrences in Dataset::terms(), also the start of the statistics
+  uint32_t n_terms;
+  uint32_t label;        // in Dataset::labels()
+  float weight;
+  Split split;
+  bool human;
+  int64_t created_at;
+  uint64_t text_begin;   // test rows: their text in Dataset::test_text()
+  uint32_t text_size;
+  uint32_t stats_row;    // training rows with statistics: row in Dataset::stats()
+};
+
+// Rows with one identity (normalise.h) within a split count once: a person's label wins over a machine's, then the
+// newest, then the greater label and text, so that the outcome does not depend on the order of arrival.
+class Dataset {
+ public:
+  explicit Dataset(const IntentConfig& config);
+
+  // Rows without a visible character in the text or without a label are counted and left out. Throws
+  // Error(kInvalidParameter) for a bad weight or split and Error(kLimitExceeded) for an overlong label.
+  void Add(const LabelledMessage& message, const Stop& stop);
+
+  const std::vector<DatasetRow>& rows() const noexcept { return rows_; }
+  const std::vector<std::string>& labels() const noexcept { return labels_; }
+  const VocabularyBuilder& vocabulary() const noexcept { return vocabulary_; }
+  const std::vector<uint32_t>& terms() const noexcept { return terms_; }
+  const std::vector<std::array<float, kTextStats>>& stats() const noexcept { return stats_; }
+  std::string_view test_text(const DatasetRow& row) const {
+    return std::string_view(test_text_).substr(row.text_begin, row.text_size);
+  }
+  size_t rows_of(Split split) const noexcept { return by_key_[static_cast<size_t>(split)].size(); }
+  uint64_t duplicates() const noexcept { return duplicates_; }
+  uint64_t ignored() const noexcept { return ignored_; }
+  uint64_t bytes() const noexcept;
+  // Forgets what only reading needed, before the fit takes its own memory.
+  void ReleaseTerms();
+
+ private:
+  struct KeyHash {
+    size_t operator()(const TextKey& key) const noexcept;
+  };
+
+  Split SplitOf(const LabelledMessage& message, const TextKey& key) const;
+  uint32_t LabelId(std::string_view label);
+  bool Wins(const LabelledMessage& message, uint64_t text_hash, const DatasetRow& row) const;
+  void Fill(const LabelledMessage& message, const Stop& stop, DatasetRow& row);
+
+  IntentConfig config_;
+  Analyzer analyzer_;
+  VocabularyBuilder vocabulary_;
+  std::vector<uint32_t> terms_;
+  std::vector<std::array<float, kTextStats>> stats_;
+  std::string test_text_;
+  std::vector<DatasetRow> rows_;
+  std::vector<std::string> labels_;
+  std::unordered_map<std::string, uint32_t> label_ids_;
+  std::array<std::unordered_map<TextKey, uint32_t, KeyHash>, 3> by_key_;
+  uint64_t duplicates_ = 0, ignored_ = 0;
+};
+
+}  // namespace retrain

@@ -1,0 +1,220 @@
+// Decodes an intent model's artifact and scores messages with it.
+#include "core/intent/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/clones.h"
+#include "core/codec/container.h"
+#include "core/intent/sections.h"
+
+namespace retrain {
+namespace {
+
+[[noreturn]] void Corrupted(const std::string& detail) {
+  throw Error(ErrorCode::kDataCorrupted, "stored model is corrupt", detail,
+              "restore the version from a backup, or drop it and train again");
+}
+
+// acc[k] += v[0] q[0][k] + … + v[3] q[3][k], in this order for every k.
+RETRAIN_CLONES void AddFourRows(const float* v, const int8_t* const* q, uint32_t stride, float* acc) {
+  const int8_t *q0 = q[0], *q1 = q[1], *q2 = q[2], *q3 = q[3];
+  for (uint32_t k = 0; k < stride; ++k) {
+    float sum = acc[k] + v[0] * static_cast<float>(q0[k]);
+    sum += v[1] * static_cast<float>(q1[k]);
+    sum += v[2] * static_cast<float>(q2[k]);
+    acc[k] = sum + v[3] * static_cast<float>(q3[k]);
+  }
+}
+
+RETRAIN_CLONES void AddRow(float v, const int8_t* q, uint32_t stride, float* acc) {
+  for (uint32_t k = 0; k < stride; ++k) acc[k] += v * static_cast<float>(q[k]);
+}
+
+RETRAIN_CLONES void ScaleAndShift(const float* scale, const float* bias, uint32_t stride, float* acc) {
+  for (uint32_t k = 0; k < stride; ++k) acc[k] = bias[k] + scale[k] * acc[k];
+}
+
+std::vector<float> ReadFloats(ByteReader& in, size_t n) {
+  const UnalignedArray<float> array(in.Take(uint64_t{n} * sizeof(float)));
+  std::vector<float> values(n);
+  for (size_t i = 0; i < n; ++i) {
+    values[i] = array[i];
+    if (!std::isfinite(values[i])) Corrupted("a weight is not a finite number");
+  }
+  return values;
+}
+
+}  // namespace
+
+IntentModel::IntentModel(std::span<const uint8_t> artifact) {
+  const ContainerReader container(artifact);
+  ReadSettings(container.Section(sections::kSettings));
+  const auto config = container.Section(sections::kConfig);
+  config_json_ = {reinterpret_cast<const char*>(config.data()), config.size()};
+  ReadLabels(container.Section(sections::kLabels));
+  vocabulary_ = VocabularyView::Decode(container.Section(sections::kVocabulary));
+  if (vocabulary_.size() != space_.terms()) Corrupted("the vocabulary has another size than the feature space");
+  if (space_.word_terms > 0 && vocabulary_.kind(space_.word_terms - 1) != FeatureKind::kWord)
+    Corrupted("the vocabulary's kinds do not match the feature space");
+  if (space_.char_terms > 0 && vocabulary_.kind(space_.word_terms) != FeatureKind::kChar)
+    Corrupted("the vocabulary's kinds do not match the feature space");
+  const auto idf = container.Section(sections::kIdf);
+  if (idf.size() != uint64_t{space_.terms()} * sizeof(float)) Corrupted("idf has another size than the vocabulary");
+  idf_ = UnalignedArray<float>(idf);
+  for (size_t i = 0; i < idf_.size(); ++i)
+    if (!std::isfinite(idf_[i])) Corrupted("an idf is not a finite number");
+  const auto q = container.Section(sections::kWeights);
+  if (q.size() != uint64_t{space_.columns()} * stride_) Corrupted("weights have another size than features and intents");
+  q_ = reinterpret_cast<const int8_t*>(q.data());
+  ReadNumbers(container.Section(sections::kScales), container.Section(sections::kCalibration));
+}
+
+void IntentModel::ReadSettings(std::span<const uint8_t> bytes) {
+  ByteReader in(bytes);
+  const auto folding = in.Get<uint8_t>();
+  if (folding > static_cast<uint8_t>(AccentFolding::kUnicode)) Corrupted("unknown accent folding");
+  analyzer_.folding = static_cast<AccentFolding>(folding);
+  for (NgramRange* range : {&analyzer_.word_ngrams, &analyzer_.char_ngrams}) {
+    range->min = in.Get<uint8_t>();
+    range->max = in.Get<uint8_t>();
+    if (range->min > range->max || range->max > 16 || (range->max > 0 && range->min == 0))
+      Corrupted("n-gram range out of order");
+  }
+  analyzer_.min_token_chars = in.Get<uint8_t>();
+  analyzer_.text_stats = in.Get<uint8_t>() != 0;
+  sublinear_tf_ = in.Get<uint8_t>() != 0;
+  space_.word_terms = in.Get<uint32_t>();
+  space_.char_terms = in.Get<uint32_t>();
+  space_.stats = in.Get<uint32_t>();
+  // Each column needs weights in the artifact, so sizes beyond it are impossible; this also keeps the sums below 2^32.
+  if (space_.word_terms > kMaxArtifactBytes || space_.char_terms > kMaxArtifactBytes ||
+      space_.stats != (analyzer_.text_stats ? kTextStats : 0))
+    Corrupted("the feature space is impossible");
+  n_classes_ = in.Get<uint32_t>();
+  if (n_classes_ < 2 || n_classes_ > kMaxArtifactBytes) Corrupted("the number of intents is impossible");
+  stride_ = (n_classes_ + kLanes - 1) / kLanes * kLanes;
+  training_rows_ = in.Get<uint64_t>();
+  confidence_threshold_ = in.Get<float>();
+  if (!(confidence_threshold_ >= 0 && confidence_threshold_ <= 1)) Corrupted("the confidence threshold is impossible");
+  classifier_ = in.GetString();
+}
+
+void IntentModel::ReadLabels(std::span<const uint8_t> bytes) {
+  ByteReader in(bytes);
+  // A label takes at least its length field: checked before memory is taken for a number from outside.
+  if (bytes.size() / sizeof(uint32_t) < n_classes_) Corrupted("there are fewer labels than intents");
+  labels_.reserve(n_classes_);
+  for (uint32_t k = 0; k < n_classes_; ++k) {
+    labels_.push_back(in.GetString());
+    if (k > 0 && labels_[k] <= labels_[k - 1]) Corrupted("labels are out of order");
+  }
+}
+
+void IntentModel::ReadNumbers(std::span<const uint8_t> scales, std::span<const uint8_t> calibration) {
+  ByteReader in(scales);
+  scale_ = ReadFloats(in, stride_);
+  bias_ = ReadFloats(in, stride_);
+  ByteReader cal(calibration);
+  const auto kind = cal.Get<uint8_t>();
+  if (kind > static_cast<uint8_t>(CalibrationKind::kSigmoid)) Corrupted("unknown calibration");
+  calibration_.kind = static_cast<CalibrationKind>(kind);
+  calibration_.inverse_temperature = cal.Get<double>();
+  if (!std::isfinite(calibration_.inverse_temperature)) Corrupted("the temperature is not a finite number");
+  if (calibration_.kind == CalibrationKind::kSigmoid) {
+    calibration_.slope = ReadFloats(cal, n_classes_);
+    calibration_.intercept = ReadFloats(cal, n_classes_);
+  }
+}
+
+void IntentModel::CollectTerms(const Stop& stop, ScoringScratch& scratch) const {
+  auto& entries = scratch.entries;
+  entries.clear();
+  scratch.position.resize(space_.terms());
+  scratch.analyzer->ForEachTerm(stop, [&](FeatureKind kind, std::string_view term) {
+    const uint32_t column = vocabulary_.Find(kind, term);
+    if (column == UINT32_MAX) return;
+    const uint32_t at = scratch.position[column];
+    if (at < entries.size() && entries[at].column == column) {
+      entries[at].value += 1;
+    } else {
+      scratch.position[column] = static_cast<uint32_t>(entries.size());
+      entries.push_back({column, 1});
+    }
+  });
+}
+
+void IntentModel::Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch) const {
+  if (!scratch.analyzer) scratch.analyzer.emplace(analyzer_);
+  scratch.analyzer->Read(message, stop);
+  CollectTerms(stop, scratch);
+  auto& entries = scratch.entries;
+  WeightTerms(std::span(entries), sublinear_tf_, [this](uint32_t column) { return idf_[column]; });
+  if (analyzer_.text_stats) {
+    const auto stats = ComputeTextStats(message);
+    for (uint32_t i = 0; i < kTextStats; ++i) entries.push_back({space_.terms() + i, stats[i]});
+  }
+  scratch.margins.assign(stride_, 0);
+  float* acc = scratch.margins.data();
+  size_t i = 0;
+  for (; i + 4 <= entries.size(); i += 4) {
+    if ((i & 8188) == 8188) stop.Poll();
+    float v[4];
+    const int8_t* q[4];
+    for (size_t j = 0; j < 4; ++j) {
+      v[j] = entries[i + j].value;
+      q[j] = q_ + uint64_t{entries[i + j].column} * stride_;
+    }
+    AddFourRows(v, q, stride_, acc);
+  }
+  for (; i < entries.size(); ++i) AddRow(entries[i].value, q_ + uint64_t{entries[i].column} * stride_, stride_, acc);
+  ScaleAndShift(scale_.data(), bias_.data(), stride_, acc);
+}
+
+uint32_t IntentModel::Best(const ScoringScratch& scratch) const {
+  const auto& margins = scratch.margins;
+  uint32_t best = 0;
+  if (calibration_.kind == CalibrationKind::kSigmoid) {
+    // 1 / (1 + exp(z)) falls with z: no exp is needed to find the most probable class.
+    float lowest = INFINITY;
+    for (uint32_t k = 0; k < n_classes_; ++k) {
+      const float z = calibration_.slope[k] * margins[k] + calibration_.intercept[k];
+      if (z < lowest) lowest = z, best = k;
+    }
+    return best;
+  }
+  const bool falling = calibration_.kind == CalibrationKind::kSoftmax && calibration_.inverse_temperature < 0;
+  for (uint32_t k = 1; k < n_classes_; ++k)
+    if (falling ? margins[k] < margins[best] : margins[k] > margins[best]) best = k;
+  return best;
+}
+
+void IntentModel::Probabilities(ScoringScratch& scratch) const {
+  scratch.probabilities.assign(scratch.margins.begin(), scratch.margins.begin() + n_classes_);
+  Calibrate(calibration_, scratch.probabilities);
+}
+
+std::vector<Contribution> IntentModel::Contributions(const ScoringScratch& scratch, uint32_t k) const {
+  std::vector<Contribution> contributions;
+  contributions.reserve(scratch.entries.size());
+  for (const auto& entry : scratch.entries) {
+    const float weight = scale_[k] * static_cast<float>(q_[uint64_t{entry.column} * stride_ + k]);
+    contributions.push_back({entry.column, entry.value, weight, static_cast<double>(entry.value) * weight});
+  }
+  std::sort(contributions.begin(), contributions.end(), [](const Contribution& a, const Contribution& b) {
+    const double x = std::abs(a.contribution), y = std::abs(b.contribution);
+    return x != y ? x > y : a.column < b.column;
+  });
+  return contributions;
+}
+
+std::string IntentModel::FeatureName(uint32_t column) const {
+  if (column < space_.terms()) return std::string(vocabulary_.term(column));
+  return kTextStatNames[column - space_.terms()];
+}
+
+const char* IntentModel::FeatureKindName(uint32_t column) const {
+  return column < space_.word_terms ? "word" : column < space_.terms() ? "char" : "stat";
+}
+
+}  // namespace retrain

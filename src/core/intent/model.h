@@ -1,0 +1,103 @@
+// A trained intent model, read in place from its artifact, and what it says of a message.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/stop.h"
+#include "core/codec/bytes.h"
+#include "core/intent/config.h"
+#include "core/linear/linear.h"
+#include "core/text/analyzer.h"
+#include "core/text/tfidf.h"
+#include "core/text/vocabulary.h"
+
+namespace retrain {
+
+// Everything an artifact holds, as training hands it over.
+struct IntentModelParts {
+  IntentConfig config;
+  std::vector<std::string> labels;    // ascending bytes
+  FeatureSpace space;
+  std::vector<uint8_t> vocabulary;    // EncodeVocabulary
+  std::vector<float> idf;             // space.terms()
+  LinearWeights weights;              // space.columns() features
+  Calibration calibration;
+  uint64_t training_rows = 0;
+  float confidence_threshold = 0;
+};
+std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts);
+
+// Buffers that scoring needs; one per thread of scoring, reused between messages.
+struct ScoringScratch {
+  std::optional<Analyzer> analyzer;
+  std::vector<uint32_t> position;       // per column: index in entries, valid where entries[position].column == column
+  std::vector<SparseEntry> entries;     // features of the message last scored
+  std::vector<float> margins;           // stride
+  std::vector<float> probabilities;     // n_classes
+};
+
+struct Contribution {
+  uint32_t column;
+  float tfidf, weight;
+  double contribution;  // tfidf * weight
+};
+
+// Immutable. Holds views into the artifact, which must outlive it.
+class IntentModel {
+ public:
+  // Checks every length, offset and index; throws Error(kDataCorrupted) or Error(kNotSupported).
+  explicit IntentModel(std::span<const uint8_t> artifact);
+
+  uint32_t n_classes() const noexcept { return n_classes_; }
+  std::string_view label(uint32_t k) const noexcept { return labels_[k]; }
+  const FeatureSpace& space() const noexcept { return space_; }
+  uint64_t training_rows() const noexcept { return training_rows_; }
+  float confidence_threshold() const noexcept { return confidence_threshold_; }
+  std::string_view classifier() const noexcept { return classifier_; }
+  std::string_view config_json() const noexcept { return config_json_; }
+  float bias(uint32_t k) const noexcept { return bias_[k]; }
+
+  // Fills scratch.entries and scratch.margins.
+  void Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch) const;
+  // The most probable class of the margins last computed; the lowest index where several are equal.
+  uint32_t Best(const ScoringScratch& scratch) const;
+  // Fills scratch.probabilities from scratch.margins.
+  void Probabilities(ScoringScratch& scratch) const;
+  // The features of the message last scored for class k, the largest |contribution| first, then by column.
+  std::vector<Contribution> Contributions(const ScoringScratch& scratch, uint32_t k) const;
+
+  std::string FeatureName(uint32_t column) const;
+  const char* FeatureKindName(uint32_t column) const;  // word | char | stat
+  uint64_t scratch_bytes() const noexcept { return uint64_t{space_.columns()} * sizeof(uint32_t) + stride_ * 8ull; }
+
+ private:
+  void ReadSettings(std::span<const uint8_t> bytes);
+  void ReadLabels(std::span<const uint8_t> bytes);
+  void ReadNumbers(std::span<const uint8_t> scales, std::span<const uint8_t> calibration);
+  void CollectTerms(const Stop& stop, ScoringScratch& scratch) const;
+
+  AnalyzerConfig analyzer_;
+  bool sublinear_tf_ = false;
+  FeatureSpace space_;
+  uint32_t n_classes_ = 0, stride_ = 0;
+  uint64_t training_rows_ = 0;
+  float confidence_threshold_ = 0;
+  std::string_view classifier_, config_json_;
+  std::vector<std::string_view> labels_;
+  VocabularyView vocabulary_;
+  UnalignedArray<float> idf_;
+  const int8_t* q_ = nullptr;  // space_.columns() × stride_
+  std::vector<float> scale_, bias_;
+  Calibration calibration_;
+};
+
+}  // namespace retrain

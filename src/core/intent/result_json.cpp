@@ -1,0 +1,128 @@
+// The result of a training as JSON text, in the keys of the tables that keep it.
+#include "core/base/json.h"
+#include "core/intent/trainer.h"
+
+namespace retrain {
+namespace {
+
+void WriteNumbers(JsonWriter& json, const Metrics& m) {
+  json.Object().Key("rows").Integer(static_cast<int64_t>(m.rows));
+  json.Key("accuracy").Number(m.accuracy).Key("f1_score").Number(m.macro_f1);
+  json.Key("precision").Number(m.macro_precision).Key("recall").Number(m.macro_recall);
+  json.Key("log_loss").Number(m.log_loss).Key("expected_calibration_error").Number(m.expected_calibration_error);
+  json.Key("avg_confidence").Number(m.mean_confidence).Close();
+}
+
+void WriteGate(JsonWriter& json, const TrainingResult& r) {
+  json.Object().Key("promote").Bool(r.verdict.promote);
+  json.Key("verdict").String(r.verdict.promote ? "promoted" : "rejected");
+  json.Key("rule").String(r.verdict.rule).Key("reason").String(r.verdict.reason);
+  json.Key("candidate");
+  WriteNumbers(json, r.candidate.all);
+  json.Key("live");
+  r.compared ? WriteNumbers(json, r.live.all) : void(json.Null());
+  json.Key("recent").Object().Key("candidate");
+  WriteNumbers(json, r.candidate.recent);
+  json.Key("live");
+  r.compared ? WriteNumbers(json, r.live.recent) : void(json.Null());
+  json.Close().Close();
+}
+
+void WritePerIntent(JsonWriter& json, const TrainingResult& r) {
+  json.Object();
+  for (const auto& c : r.candidate.all.classes) {
+    json.Key(r.all_labels[c.label]).Object().Key("precision").Number(c.precision).Key("recall").Number(c.recall);
+    json.Key("f1").Number(c.f1).Key("support").Integer(static_cast<int64_t>(c.support));
+    json.Key("predicted").Integer(static_cast<int64_t>(c.predicted)).Close();
+  }
+  json.Close();
+}
+
+void WriteConfusion(JsonWriter& json, const TrainingResult& r) {
+  json.Object();
+  uint32_t open = UINT32_MAX;
+  for (const auto& [pair, rows] : r.candidate.all.confusion) {
+    if (pair.first != open) {
+      if (open != UINT32_MAX) json.Close();
+      json.Key(r.all_labels[pair.first]).Object();
+      open = pair.first;
+    }
+    json.Key(r.all_labels[pair.second]).Integer(static_cast<int64_t>(rows));
+  }
+  if (open != UINT32_MAX) json.Close();
+  json.Close();
+}
+
+void WriteMisclassified(JsonWriter& json, const TrainingResult& r) {
+  json.Array();
+  for (const auto& m : r.misclassified) {
+    json.Object().Key("user_message").String(m.text).Key("true_intent").String(m.truth);
+    json.Key("predicted_intent").String(m.predicted).Key("confidence").Number(static_cast<double>(m.confidence)).Close();
+  }
+  json.Close();
+}
+
+void WriteHex(JsonWriter& json, const TextKey& key) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string hex;
+  for (const uint8_t byte : key) (hex += kHex[byte >> 4]) += kHex[byte & 15];
+  json.String(hex);
+}
+
+void WriteScores(JsonWriter& json, const TrainingResult& r) {
+  const Metrics& m = r.candidate.all;
+  if (m.rows > 0) {
+    json.Key("intent_accuracy").Number(m.accuracy).Key("intent_precision").Number(m.macro_precision);
+    json.Key("intent_recall").Number(m.macro_recall).Key("intent_f1_score").Number(m.macro_f1);
+    json.Key("avg_confidence").Number(m.mean_confidence);
+    json.Key("per_intent_metrics");
+    WritePerIntent(json, r);
+    json.Key("confusion_matrix");
+    WriteConfusion(json, r);
+    json.Key("misclassified");
+    WriteMisclassified(json, r);
+  }
+  if (!r.compared || m.rows == 0) return;
+  const Metrics& live = r.live.all;
+  json.Key("baseline_intent_accuracy").Number(live.accuracy).Key("baseline_f1_score").Number(live.macro_f1);
+  json.Key("baseline_avg_confidence").Number(live.mean_confidence);
+  json.Key("improvement").Object().Key("accuracy").Number(m.accuracy - live.accuracy);
+  json.Key("f1_score").Number(m.macro_f1 - live.macro_f1);
+  json.Key("precision").Number(m.macro_precision - live.macro_precision);
+  json.Key("recall").Number(m.macro_recall - live.macro_recall).Close();
+}
+
+}  // namespace
+
+std::string ToJson(const TrainingResult& r) {
+  JsonWriter json;
+  json.Object().Key("status").String(r.failed ? "failed" : "completed");
+  if (r.failed) json.Key("error_message").String(r.failure);
+  json.Key("training_samples").Integer(static_cast<int64_t>(r.training_rows));
+  json.Key("validation_samples").Integer(static_cast<int64_t>(r.validation_rows));
+  json.Key("test_samples").Integer(static_cast<int64_t>(r.test_rows));
+  json.Key("total_intents").Integer(static_cast<int64_t>(r.labels.size()));
+  json.Key("model_config").Raw(ToJson(r.config));
+  json.Key("dataset_filters").Object().Key("digest");
+  WriteHex(json, r.dataset_digest);
+  json.Key("duplicates").Integer(static_cast<int64_t>(r.duplicates));
+  json.Key("ignored").Integer(static_cast<int64_t>(r.ignored)).Close();
+  if (!r.failed) {
+    json.Key("algorithm").String(r.config.classifier);
+    json.Key("confidence_threshold").Number(static_cast<double>(r.confidence_threshold));
+    json.Key("labels").Array();
+    for (const auto& label : r.labels) json.String(label);
+    json.Close();
+    WriteScores(json, r);
+    json.Key("gate");
+    WriteGate(json, r);
+    json.Key("metrics").Object().Key("features").Integer(static_cast<int64_t>(r.features)).Key("test");
+    r.candidate.all.rows > 0 ? WriteNumbers(json, r.candidate.all) : void(json.Null());
+    json.Key("recent");
+    r.candidate.recent.rows > 0 ? WriteNumbers(json, r.candidate.recent) : void(json.Null());
+    json.Close();
+  }
+  return json.Close().Take();
+}
+
+}  // namespace retrain

@@ -1,0 +1,17 @@
+// Section numbers inside an intent model's artifact; a number is never used again for something else.
+#pragma once
+
+#include <cstdint>
+
+namespace retrain::sections {
+
+inline constexpr uint32_t kSettings = 1;     // analyzer, feature space, sizes, threshold, classifier
+inline constexpr uint32_t kConfig = 2;       // the whole configuration as JSON text
+inline constexpr uint32_t kLabels = 3;       // strings, ascending
+inline constexpr uint32_t kVocabulary = 4;   // text/vocabulary.h
+inline constexpr uint32_t kIdf = 5;          // float per term
+inline constexpr uint32_t kWeights = 6;      // int8, columns × stride
+inline constexpr uint32_t kScales = 7;       // float scale per class, then float bias per class, both stride long
+inline constexpr uint32_t kCalibration = 8;  // kind, inverse temperature, slopes and intercepts
+
+}  // namespace retrain::sections

@@ -1,0 +1,121 @@
+// Trains an intent model from labelled messages: read rows, then step until done, then take the result.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/resumable.h"
+#include "core/base/stop.h"
+#include "core/eval/gate.h"
+#include "core/eval/metrics.h"
+#include "core/intent/config.h"
+#include "core/intent/dataset.h"
+#include "core/intent/model.h"
+
+namespace retrain {
+
+struct TrainingRequest {
+  IntentConfig config;
+  uint64_t min_samples = 20;         // distinct labelled messages, all splits together
+  double human_weight = 2;           // multiplies the weight of rows with a person's label
+  float confidence_threshold = 0;    // stored with the model
+  uint64_t memory_budget = 0;        // bytes; work that needs more is refused before it starts
+  int threads = 1;
+  GatePolicy gate;
+  int64_t recent_since = kNoTime;    // test rows from here on are the recent ones; kNoTime: none is recent
+  bool has_live = false;
+  std::vector<uint8_t> live_artifact;  // the live version to compare with, when has_live
+};
+
+enum class TrainingPhase { kReading, kWeighting, kFitting, kCalibrating, kEvaluating, kDone };
+const char* NameOf(TrainingPhase phase);
+
+struct TrainingProgress {
+  TrainingPhase phase = TrainingPhase::kReading;
+  uint64_t done = 0, total = 0;  // in rows, or in thousandths of the fit
+  double percent = 0;            // 0..100 of the whole training, never falling
+};
+
+// How a version did on the test rows.
+struct Evaluation {
+  Metrics all, recent;
+};
+
+struct Misclassified {
+  std::string text, truth, predicted;
+  float confidence = 0;
+};
+
+struct TrainingResult {
+  bool failed = false;
+  std::string failure;  // one sentence: why a model could not be trained from these rows
+  uint64_t training_rows = 0, validation_rows = 0, test_rows = 0, duplicates = 0, ignored = 0;
+  std::vector<std::string> labels;      // of the model
+  std::vector<std::string> all_labels;  // model's labels, then labels that only test rows or the live version have
+  std::vector<uint8_t> artifact;
+  IntentConfig config;
+  uint64_t features = 0;
+  float confidence_threshold = 0;
+  TextKey dataset_digest{};             // over every row that took part, independent of their order
+  Evaluation candidate, live;
+  bool compared = false;                // the live version was scored on the same rows
+  std::string live_unreadable;          // why not, when its artifact is corrupt
+  GateVerdict verdict;
+  std::vector<Misclassified> misclassified;  // most confident first, at most 100
+};
+
+class IntentTrainer {
+ public:
+  explicit IntentTrainer(TrainingRequest request);
+  ~IntentTrainer();
+  IntentTrainer(const IntentTrainer&) = delete;
+
+  // Adds a row; throws Error, Cancelled. Not after the first Step().
+  void Add(const LabelledMessage& message, const Stop& stop);
+  // Works within the budget; true when the result is ready. Throws Error, Cancelled.
+  bool Step(const StepBudget& budget);
+  TrainingProgress Progress() const;
+  const TrainingResult& result() const noexcept { return result_; }
+
+ private:
+  struct Fitting;  // everything between rows and artifact
+
+  Resumable Run();
+  Resumable Weigh();
+  Resumable Fit();
+  Resumable Score();
+  Resumable ScoreVersion(const IntentModel& model, bool live);
+  std::vector<uint32_t> NumberLabels(const IntentModel& model);
+  bool Check();
+  void MapLabels();
+  void SelectVocabulary();
+  void WeighRow(const DatasetRow& row);
+  void CheckBudget(uint64_t needed, const char* what) const;
+  void Encode();
+  void ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of, ScoringScratch& scratch,
+                std::vector<ScoredRow>& all, std::vector<ScoredRow>& recent, bool collect);
+  void Conclude();
+  bool Pausing() const noexcept { return budget_->Expired(); }
+
+  TrainingRequest request_;
+  Dataset dataset_;
+  TrainingResult result_;
+  TrainingProgress progress_;
+  std::unique_ptr<Fitting> fitting_;
+  Resumable run_;
+  bool started_ = false;
+  const StepBudget* budget_ = nullptr;
+};
+
+// The result as JSON text with the keys that the run and the version store (src/sql/: retrain_finish_run).
+std::string ToJson(const TrainingResult& result);
+
+}  // namespace retrain

@@ -1,0 +1,36 @@
+// From margins to probabilities.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/base/stop.h"
+
+namespace retrain {
+
+enum class CalibrationKind : uint8_t { kNone = 0, kSoftmax = 1, kSigmoid = 2 };
+
+// kNone: softmax of the margins as they are. kSoftmax: softmax(temperature_inverse * margin). kSigmoid: per class
+// 1 / (1 + exp(slope * margin + intercept)), then divided by their sum (uniform when the sum is 0).
+struct Calibration {
+  CalibrationKind kind = CalibrationKind::kNone;
+  double inverse_temperature = 1.0;
+  std::vector<float> slope;      // n_classes, kSigmoid only
+  std::vector<float> intercept;  // n_classes, kSigmoid only
+};
+
+// margins: n × n_classes row-major, out-of-fold; labels: n; row_weights: n. Both poll `stop`.
+Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t> labels,
+                       std::span<const float> row_weights, uint32_t n_classes, const Stop& stop);
+Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t> labels,
+                       std::span<const float> row_weights, uint32_t n_classes, const Stop& stop);
+
+// Turns n_classes margins into probabilities in place; they are in [0,1] and add up to 1 within rounding.
+void Calibrate(const Calibration& calibration, std::span<float> margins);
+
+}  // namespace retrain

@@ -1,0 +1,14 @@
+// The table of classifiers.
+#include "core/linear/linear.h"
+
+namespace retrain {
+
+std::span<const ClassifierEntry> Classifiers() {
+  static constexpr ClassifierEntry kClassifiers[] = {
+      {"linear_svm", MakeSvmFit, SvmFitBytes, false},
+      {"logistic_regression", MakeLogisticFit, LogisticFitBytes, true},
+  };
+  return kClassifiers;
+}
+
+}  // namespace retrain

@@ -1,0 +1,179 @@
+// The kernels of lanes.h, written once over a vector type and compiled per instruction set.
+//
+// The compilers' automatic vectorisers keep the accumulators in memory here, so the vectors are explicit. Each entry
+// point exists for 16-byte vectors (SSE2, NEON) and, on x86-64, for 32-byte vectors behind a check of the CPU.
+#include "core/linear/lanes.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define RETRAIN_AVX2 1
+#endif
+
+namespace retrain {
+namespace {
+
+#define RETRAIN_INLINE __attribute__((always_inline)) inline
+
+typedef float Float4 __attribute__((vector_size(16), may_alias));
+typedef int32_t Int4 __attribute__((vector_size(16), may_alias));
+typedef float Float8 __attribute__((vector_size(32), may_alias));
+typedef int32_t Int8 __attribute__((vector_size(32), may_alias));
+
+struct Narrow {
+  using Float = Float4;
+  using Int = Int4;
+};
+struct Wide {
+  using Float = Float8;
+  using Int = Int8;
+};
+
+template <class W>
+inline constexpr int kParts = sizeof(LaneRow) / sizeof(typename W::Float);
+
+// Two accumulators, even and odd features, hide the latency of the additions; their order is part of the result.
+template <class W>
+RETRAIN_INLINE void Margins(const SparseEntry* x, size_t n, const LaneRow* weights, uint32_t columns,
+                            typename W::Float* sum) {
+  using V = typename W::Float;
+  constexpr int kP = kParts<W>;
+  V even[kP], odd[kP];
+  const V* bias = reinterpret_cast<const V*>(weights + columns);
+#pragma GCC unroll 4
+  for (int p = 0; p < kP; ++p) even[p] = bias[p], odd[p] = V{};
+  size_t j = 0;
+  for (; j + 1 < n; j += 2) {
+    const V* a = reinterpret_cast<const V*>(weights + x[j].column);
+    const V* b = reinterpret_cast<const V*>(weights + x[j + 1].column);
+    const float u = x[j].value, v = x[j + 1].value;
+#pragma GCC unroll 4
+    for (int p = 0; p < kP; ++p) even[p] += a[p] * u;
+#pragma GCC unroll 4
+    for (int p = 0; p < kP; ++p) odd[p] += b[p] * v;
+  }
+  if (j < n) {
+    const V* a = reinterpret_cast<const V*>(weights + x[j].column);
+    const float u = x[j].value;
+#pragma GCC unroll 4
+    for (int p = 0; p < kP; ++p) even[p] += a[p] * u;
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < kP; ++p) sum[p] = even[p] + odd[p];
+}
+
+template <class W>
+RETRAIN_INLINE void Add(const SparseEntry* x, size_t n, const typename W::Float* step, LaneRow* weights,
+                        uint32_t columns) {
+  using V = typename W::Float;
+  constexpr int kP = kParts<W>;
+  for (size_t j = 0; j < n; ++j) {
+    V* w = reinterpret_cast<V*>(weights + x[j].column);
+    const float v = x[j].value;
+#pragma GCC unroll 4
+    for (int p = 0; p < kP; ++p) w[p] += step[p] * v;
+  }
+  V* bias = reinterpret_cast<V*>(weights + columns);
+#pragma GCC unroll 4
+  for (int p = 0; p < kP; ++p) bias[p] += step[p];
+}
+
+template <class W>
+RETRAIN_INLINE float LargestLane(const typename W::Float* parts) {
+  using V = typename W::Float;
+  constexpr int kWidth = sizeof(V) / sizeof(float);
+  V top = parts[0];
+#pragma GCC unroll 4
+  for (int p = 1; p < kParts<W>; ++p) top = top > parts[p] ? top : parts[p];
+  float largest = 0;
+#pragma GCC unroll 8
+  for (int l = 0; l < kWidth; ++l) largest = largest > top[l] ? largest : top[l];
+  return largest;
+}
+
+// Steps (a), (b), (c) of svm_block.cpp for the 16 lanes of one row.
+template <class W>
+RETRAIN_INLINE float VisitRow(const SvmLanes& s, uint32_t i) {
+  using V = typename W::Float;
+  using I = typename W::Int;
+  constexpr int kP = kParts<W>, kWidth = sizeof(V) / sizeof(float);
+  const SparseEntry* x = s.rows->entries.data() + s.rows->begin[i];
+  const size_t n = s.rows->begin[i + 1] - s.rows->begin[i];
+  const uint32_t columns = s.rows->columns;
+  V f[kP], violation[kP], step[kP];
+  Margins<W>(x, n, s.weights, columns, f);
+
+  const SvmRowTerms terms = s.terms[i];
+  const int32_t own = static_cast<int32_t>(s.labels[i] - s.first_class);
+  V* alphas = reinterpret_cast<V*>(s.alphas + i);
+  const V* one = reinterpret_cast<const V*>(&s.one);
+  V moved[kP];
+#pragma GCC unroll 4
+  for (int p = 0; p < kP; ++p) {
+    I lane;
+#pragma GCC unroll 8
+    for (int l = 0; l < kWidth; ++l) lane[l] = p * kWidth + l;
+    const I is_own = lane == own;
+    const V zero = V{}, plus = zero + 1.0f, minus = zero - 1.0f;
+    const V y = is_own ? plus : minus;
+    const V diagonal = is_own ? zero + terms.diagonal_own : zero + terms.diagonal_other;
+    const V inverse = is_own ? zero + terms.inverse_own : zero + terms.inverse_other;
+    const V alpha = alphas[p];
+    const V gradient = (y * f[p] - one[p]) + diagonal * alpha;
+    const V downward = gradient < zero ? gradient : zero;
+    const V projected = alpha > zero ? gradient : downward;
+    violation[p] = projected < zero ? zero - projected : projected;
+    const V trial = alpha - gradient * inverse;
+    moved[p] = trial > zero ? trial : zero;
+    step[p] = (moved[p] - alpha) * y;
+  }
+  const float largest = LargestLane<W>(violation);
+  if (largest > s.still) {
+#pragma GCC unroll 4
+    for (int p = 0; p < kP; ++p) alphas[p] = moved[p];
+    Add<W>(x, n, step, s.weights, columns);
+  }
+  return largest;
+}
+
+template <class W>
+RETRAIN_INLINE void Visit(const SvmLanes& lanes, const uint32_t* batch, size_t n, float* violations) {
+  for (size_t t = 0; t < n; ++t) violations[t] = VisitRow<W>(lanes, batch[t]);
+}
+
+#ifdef RETRAIN_AVX2
+#define RETRAIN_TARGET __attribute__((target("avx2")))
+RETRAIN_TARGET void MarginsWide(const SparseEntry* x, size_t n, const LaneRow* weights, uint32_t columns, LaneRow* out) {
+  Margins<Wide>(x, n, weights, columns, reinterpret_cast<Float8*>(out));
+}
+RETRAIN_TARGET void AddWide(const SparseEntry* x, size_t n, const LaneRow* step, LaneRow* weights, uint32_t columns) {
+  Add<Wide>(x, n, reinterpret_cast<const Float8*>(step), weights, columns);
+}
+RETRAIN_TARGET void VisitWide(const SvmLanes& lanes, const uint32_t* batch, size_t n, float* violations) {
+  Visit<Wide>(lanes, batch, n, violations);
+}
+bool HasWide() { return __builtin_cpu_supports("avx2") != 0; }
+#endif
+
+}  // namespace
+
+void LaneMargins(std::span<const SparseEntry> x, const LaneRow* weights, uint32_t columns, LaneRow& out) {
+#ifdef RETRAIN_AVX2
+  if (HasWide()) return MarginsWide(x.data(), x.size(), weights, columns, &out);
+#endif
+  Margins<Narrow>(x.data(), x.size(), weights, columns, reinterpret_cast<Float4*>(&out));
+}
+
+void LaneAdd(std::span<const SparseEntry> x, const LaneRow& step, LaneRow* weights, uint32_t columns) {
+#ifdef RETRAIN_AVX2
+  if (HasWide()) return AddWide(x.data(), x.size(), &step, weights, columns);
+#endif
+  Add<Narrow>(x.data(), x.size(), reinterpret_cast<const Float4*>(&step), weights, columns);
+}
+
+void SvmVisit(const SvmLanes& lanes, std::span<const uint32_t> batch, float* violations) {
+#ifdef RETRAIN_AVX2
+  if (HasWide()) return VisitWide(lanes, batch.data(), batch.size(), violations);
+#endif
+  Visit<Narrow>(lanes, batch.data(), batch.size(), violations);
+}
+
+}  // namespace retrain

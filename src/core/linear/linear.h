@@ -1,0 +1,82 @@
+// Linear classifiers: the problem, the options, the weights, and the resumable fit that leads from one to the other.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/base/stop.h"
+#include "core/linear/sparse.h"
+
+namespace retrain {
+
+// Number of classes that one kernel call works on. Every class is a lane of its own and nothing is reduced across
+// lanes, so the same bits come out at any vector width and on any number of threads.
+inline constexpr uint32_t kLanes = 16;
+
+// n rows over d = rows.columns features, K = n_classes >= 2. The spans must outlive the fit.
+struct LinearProblem {
+  const SparseMatrix* rows = nullptr;
+  std::span<const uint32_t> labels;         // n, each < n_classes
+  std::span<const float> row_weights;       // n, > 0
+  std::span<const float> class_weights;     // n_classes, > 0: multiplies the cost of a class' own rows
+  uint32_t n_classes = 0;
+};
+
+struct LinearOptions {
+  double c = 1.0;               // > 0, inverse regularisation strength
+  double tolerance = 0.0;       // 0: the solver's own default
+  int max_epochs = 0;           // 0: the solver's own default
+  uint64_t seed = 42;
+  int folds = 0;                // 0 or 1: no held-out margins; else 2..20
+  std::span<const uint8_t> fold_of_row;  // n when folds >= 2: fold in which the row is held out
+};
+
+// Weights as they are served: one signed byte each with one scale per class; margin of class k for features x is
+// bias[k] + scale[k] * sum_j x_j * q[j * stride + k].
+struct LinearWeights {
+  uint32_t n_features = 0;
+  uint32_t n_classes = 0;
+  uint32_t stride = 0;              // n_classes rounded up to a multiple of kLanes; padding lanes are zero
+  std::vector<int8_t> q;            // n_features × stride, feature-major
+  std::vector<float> scale;         // stride
+  std::vector<float> bias;          // stride
+};
+
+// A fit is advanced by steps and owns all its state; results are valid once Step() has returned true.
+class LinearFit {
+ public:
+  virtual ~LinearFit() = default;
+
+  // Works until done (returns true) or until the budget ends (returns false). Throws Error.
+  virtual bool Step(const StepBudget& budget) = 0;
+  // Share of the work done, 0..1, never falling.
+  virtual double Progress() const = 0;
+  virtual LinearWeights TakeWeights() = 0;
+  // n × n_classes, row-major; row i holds the margins of the fit that did not see fold_of_row[i]. Empty without folds.
+  virtual std::vector<float> TakeHeldOutMargins() = 0;
+};
+
+// One-vs-rest linear SVM with squared hinge loss (svm_dual.cpp) and multinomial logistic regression (logistic.cpp).
+std::unique_ptr<LinearFit> MakeSvmFit(const LinearProblem& problem, const LinearOptions& options);
+std::unique_ptr<LinearFit> MakeLogisticFit(const LinearProblem& problem, const LinearOptions& options);
+
+// Bytes that a fit will hold at its peak beside the problem itself; throws Error(kLimitExceeded) when the sum overflows.
+uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
+uint64_t LogisticFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
+
+// The table of classifiers: a new one is one file with its fit and one line in classifiers.cpp.
+struct ClassifierEntry {
+  const char* name;                 // as written in the configuration
+  std::unique_ptr<LinearFit> (*make)(const LinearProblem&, const LinearOptions&);
+  uint64_t (*fit_bytes)(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
+  bool margins_are_log_odds;        // softmax of the margins is already a probability
+};
+std::span<const ClassifierEntry> Classifiers();
+
+}  // namespace retrain

@@ -1,0 +1,71 @@
+// Sixteen one-vs-rest SVMs over the same rows, solved together (problem and algorithm: svm_block.cpp).
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "core/base/resumable.h"
+#include "core/base/rng.h"
+#include "core/linear/lanes.h"
+#include "core/linear/linear.h"
+
+namespace retrain {
+
+// What all blocks of a fit share. Blocks write disjoint parts of `weights` and `held_out`.
+struct SvmShared {
+  LinearProblem problem;
+  LinearOptions options;            // defaults filled in
+  std::vector<SvmRowTerms> terms;   // n
+  LinearWeights weights;
+  std::vector<float> held_out;      // n × n_classes when options.folds >= 2, else empty
+  std::atomic<uint32_t> fits_done{0};  // over all blocks; a block has 1 + folds of them
+};
+
+class SvmBlock {
+ public:
+  SvmBlock(SvmShared& shared, uint32_t block);
+  SvmBlock(const SvmBlock&) = delete;
+  SvmBlock& operator=(const SvmBlock&) = delete;
+
+  // Works for about 50 microseconds; true when the block's weights and held-out margins are written.
+  bool Resume() { return work_.Resume(); }
+
+  // Bytes of one block while it is being worked on; throws Error(kLimitExceeded).
+  static uint64_t Bytes(uint64_t n_rows, uint64_t n_features, int folds);
+
+ private:
+  Resumable Run();
+  Resumable Solve(int fold, float tolerance, float still);
+  Resumable HoldOut(int fold);
+  Resumable Score(int fold);
+
+  void BeginEpoch();
+  void NextBatch(int fold);
+  void VisitBatch();
+  size_t RemoveRow(uint32_t i);
+  size_t ScoreRow(uint32_t i);
+
+  SvmShared& shared_;
+  const SparseMatrix& rows_;
+  uint32_t block_;
+  SvmLanes lanes_{};
+  std::vector<LaneRow> weights_, alphas_;            // of the fit that is being solved
+  std::vector<LaneRow> full_weights_, full_alphas_;  // of the fit over all rows, where every fold starts
+  std::vector<uint8_t> rest_;                        // epochs that the row still sits out
+  std::vector<uint8_t> calm_;                        // visits in a row that found it still
+  std::vector<uint32_t> order_;                      // this epoch's permutation, shuffled as it is walked
+  Rng rng_;
+  uint32_t position_ = 0;                            // in order_
+  float largest_violation_ = 0;                      // of this epoch
+bool skipped_ = false;                             // whether this epoch left out resting rows
+  std::vector<uint32_t> batch_;
+  std::vector<float> violations_;
+  Resumable work_;
+};
+
+}  // namespace retrain

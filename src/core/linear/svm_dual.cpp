@@ -1,0 +1,124 @@
+// The SVM as a LinearFit: its blocks of 16 classes as independent tasks (the mathematics is in svm_block.cpp).
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/base/parallel.h"
+#include "core/linear/linear.h"
+#include "core/linear/problem.h"
+#include "core/linear/quantise.h"
+#include "core/linear/svm_block.h"
+
+namespace retrain {
+namespace {
+
+// Largest projected gradient at the end, in units of margin. On CLINC150 and BANKING77 0.2 leaves 99.5 % and more of the
+// test predictions equal to those of LIBLINEAR run to 1e-4.
+constexpr double kTolerance = 0.2;
+constexpr int kMaxEpochs = 300;
+
+class SvmFit final : public LinearFit {
+ public:
+  SvmFit(const LinearProblem& problem, const LinearOptions& options) {
+    CheckLinearProblem(problem, options);
+    shared_.problem = problem;
+    shared_.options = options;
+    if (options.tolerance == 0) shared_.options.tolerance = kTolerance;
+    if (options.max_epochs == 0) shared_.options.max_epochs = kMaxEpochs;
+    n_blocks_ = BlockCount(problem.n_classes);
+    ComputeTerms();
+    shared_.weights = EmptyWeights(problem.rows->columns, problem.n_classes);
+    if (options.folds >= 2) shared_.held_out.resize(problem.rows->rows() * problem.n_classes);
+  }
+
+  bool Step(const StepBudget& budget) override {
+    if (done_ < n_blocks_) {
+      const size_t workers = std::min<size_t>(std::max(budget.threads, 1), n_blocks_ - done_);
+      ParallelFor(workers, budget.threads, [&](size_t) { Work(budget); });
+    }
+    return done_ == n_blocks_;
+  }
+
+  double Progress() const override {
+    const uint32_t fits = n_blocks_ * (shared_.options.folds >= 2 ? 1 + shared_.options.folds : 1);
+    return static_cast<double>(shared_.fits_done.load()) / fits;
+  }
+
+  LinearWeights TakeWeights() override { return std::move(shared_.weights); }
+  std::vector<float> TakeHeldOutMargins() override { return std::move(shared_.held_out); }
+
+ private:
+  // scikit-learn's LinearSVC: a class' weight raises the cost of its own rows in its own problem. With two classes that
+  // is one problem with both weights, of which our two lanes are mirror images.
+  void ComputeTerms() {
+    const LinearProblem& problem = shared_.problem;
+    shared_.terms.resize(problem.rows->rows());
+    for (size_t i = 0; i < shared_.terms.size(); ++i) {
+      double square = 1.0;  // the bias feature
+      for (const SparseEntry& entry : problem.rows->row(i)) square += static_cast<double>(entry.value) * entry.value;
+      const double cost = shared_.options.c * problem.row_weights[i];
+      const double own = 0.5 / (cost * problem.class_weights[problem.labels[i]]);
+      const double other = problem.n_classes == 2 ? own : 0.5 / cost;
+      shared_.terms[i] = {static_cast<float>(other), static_cast<float>(own), static_cast<float>(1.0 / (square + other)),
+                          static_cast<float>(1.0 / (square + own))};
+    }
+  }
+
+  // One worker: advances blocks until the budget ends or none is left.
+  void Work(const StepBudget& budget) {
+    while (!budget.Expired()) {
+      std::unique_ptr<SvmBlock> block = Take();
+      if (!block) return;
+      bool done = false;
+      while (!done && !budget.Expired()) done = block->Resume();
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (done)
+        ++done_;
+      else
+        paused_.push_back(std::move(block));
+    }
+  }
+
+  // Paused blocks go on before new ones begin, so there are never more blocks in memory than workers.
+  std::unique_ptr<SvmBlock> Take() {
+    uint32_t block;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (!paused_.empty()) {
+        std::unique_ptr<SvmBlock> paused = std::move(paused_.front());
+        paused_.pop_front();
+        return paused;
+      }
+      if (next_ == n_blocks_) return nullptr;
+      block = next_++;
+    }
+    return std::make_unique<SvmBlock>(shared_, block);
+  }
+
+  SvmShared shared_;
+  uint32_t n_blocks_ = 0;
+  std::mutex mutex_;                              // guards the members below while workers run
+  std::deque<std::unique_ptr<SvmBlock>> paused_;
+  uint32_t next_ = 0;
+  uint32_t done_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<LinearFit> MakeSvmFit(const LinearProblem& problem, const LinearOptions& options) {
+  return std::make_unique<SvmFit>(problem, options);
+}
+
+uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads) {
+  const uint64_t blocks = n_classes / kLanes + (n_classes % kLanes != 0);
+  const uint64_t running = std::min<uint64_t>(std::max(threads, 1), blocks);
+  ByteSum sum;
+  sum.Add({running, SvmBlock::Bytes(n_rows, n_features, folds)}).Add({n_rows, sizeof(SvmRowTerms)});
+  sum.Add({n_features, blocks, kLanes}).Add({2 * sizeof(float), blocks, kLanes});
+  if (folds >= 2) sum.Add({n_rows, n_classes, sizeof(float)});
+  return sum.total();
+}
+
+}  // namespace retrain

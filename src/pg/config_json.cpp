@@ -1,0 +1,91 @@
+// Reads a jsonb object into configuration values, and lists the hyper-parameters.
+#include "pg/config_json.h"
+
+#include "pg/guard.h"
+#include "pg/materialized.h"
+#include "pg/messages.h"
+#include "pg/owned.h"
+
+extern "C" {
+#include "utils/numeric.h"
+}
+
+RETRAIN_FUNCTION(retrain_config_reference);
+
+static double number_of(Numeric numeric) {
+  return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(numeric)));
+}
+
+// An array of numbers becomes numbers; any other array or an object is a value of another type.
+static void read_container(JsonbContainer* container, retrain::ConfigValue* value) {
+  value->type = retrain::ConfigValue::Type::kOther;
+  if (!JsonContainerIsArray(container)) return;
+  const int n = JsonContainerSize(container);
+  auto* numbers = static_cast<double*>(palloc(sizeof(double) * (n + 1)));
+  for (int i = 0; i < n; ++i) {
+    JsonbValue* element = getIthJsonbValueFromContainer(container, static_cast<uint32>(i));
+    if (element->type != jbvNumeric) return;
+    numbers[i] = number_of(element->val.numeric);
+  }
+  value->type = retrain::ConfigValue::Type::kNumbers;
+  value->numbers = {numbers, static_cast<size_t>(n)};
+}
+
+static void read_value(const JsonbValue* json, retrain::ConfigValue* value) {
+  using Type = retrain::ConfigValue::Type;
+  switch (json->type) {
+    case jbvNull: value->type = Type::kNull; break;
+    case jbvBool:
+      value->type = Type::kBool;
+      value->boolean = json->val.boolean;
+      break;
+    case jbvNumeric:
+      value->type = Type::kNumber;
+      value->number = number_of(json->val.numeric);
+      break;
+    case jbvString:
+      value->type = Type::kString;
+      value->string = {json->val.string.val, static_cast<size_t>(json->val.string.len)};
+      break;
+    case jbvBinary: read_container(json->val.binary.data, value); break;
+    default: value->type = Type::kOther; break;
+  }
+}
+
+ConfigValues read_config(Jsonb* config) {
+  if (!JB_ROOT_IS_OBJECT(config))
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_config must be a JSON object"),
+                    errhint("for example: '{\"preset\": \"classic\"}'")));
+  ConfigValues result;
+  result.size = 0;
+  result.values =
+      static_cast<retrain::ConfigValue*>(palloc0(sizeof(retrain::ConfigValue) * (JB_ROOT_COUNT(config) + 1)));
+  JsonbIterator* iterator = JsonbIteratorInit(&config->root);
+  JsonbValue json;
+  JsonbIteratorToken token;
+  while ((token = JsonbIteratorNext(&iterator, &json, true)) != WJB_DONE) {
+    if (token == WJB_KEY) {
+      result.values[result.size].key = {json.val.string.val, static_cast<size_t>(json.val.string.len)};
+    } else if (token == WJB_VALUE) {
+      read_value(&json, &result.values[result.size++]);
+    }
+  }
+  return result;
+}
+
+// Rows (name, type, default_value, range, description) of every hyper-parameter.
+Datum retrain_config_reference(PG_FUNCTION_ARGS) {
+  ReturnSetInfo* result = begin_materialized(fcinfo);
+  using Reference = std::vector<retrain::ParameterDoc>;
+  const auto* reference = make_owned<Reference>(CurrentMemoryContext,
+                                                [] { return new Reference(retrain::IntentParameterReference()); });
+  for (size_t i = 0; i < reference->size(); ++i) {
+    const retrain::ParameterDoc& doc = (*reference)[i];
+    Datum values[5];
+    const std::string* columns[5] = {&doc.name, &doc.type, &doc.default_value, &doc.range, &doc.description};
+    for (int c = 0; c < 5; ++c) values[c] = PointerGetDatum(text_of_utf8(*columns[c]));
+    bool nulls[5] = {};
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+  }
+  return static_cast<Datum>(0);
+}

@@ -1,0 +1,186 @@
+// Resolves a model's live version, memoised for as long as the snapshot sees the same rows.
+//
+// Invalidation messages alone serve a stale model for ever: one that arrives under an old snapshot is used up by a reload
+// that still sees the old row. So nothing is invalidated here; the answer is kept together with everything that decides
+// what the snapshot sees, and asked for again as soon as any of it differs:
+//   - a commit moves xmax, or takes a number out of the running transactions (xcnt, subxcnt);
+//   - an own write moves curcid; an own transaction or subtransaction has its own id;
+//   - row-level security depends on the current user.
+#include "pg/live_version.h"
+
+#include "pg/catalog.h"
+#include "pg/correction_lookup.h"
+
+extern "C" {
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "storage/proc.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/snapshot.h"
+}
+
+struct SnapshotToken {
+  TransactionId xmin, xmax;
+  uint32 xcnt;
+  int32 subxcnt;
+  CommandId curcid;
+  LocalTransactionId lxid;
+  SubTransactionId subxact;
+  Oid user;
+  bool suboverflowed, in_recovery;
+};
+
+struct Memo {
+  bool valid;
+  SnapshotToken token;
+  Oid schema;
+  int64 asked_version;
+  uint32 name_size;
+  char name[256];
+  ResolvedVersion resolved;
+};
+
+static constexpr int kMemos = 8;
+static Memo memos[kMemos];
+static int next_memo = 0;
+
+static bool take_token(SnapshotToken* token) {
+  if (!ActiveSnapshotSet()) return false;
+  const Snapshot snapshot = GetActiveSnapshot();
+  if (snapshot->snapshot_type != SNAPSHOT_MVCC) return false;
+  memset(token, 0, sizeof *token);
+  token->xmin = snapshot->xmin;
+  token->xmax = snapshot->xmax;
+  token->xcnt = snapshot->xcnt;
+  token->subxcnt = snapshot->subxcnt;
+  token->curcid = snapshot->curcid;
+#if PG_VERSION_NUM >= 170000
+  token->lxid = MyProc->vxid.lxid;
+#else
+  token->lxid = MyProc->lxid;
+#endif
+  token->subxact = GetCurrentSubTransactionId();
+  token->user = GetUserId();
+  token->suboverflowed = snapshot->suboverflowed;
+  token->in_recovery = snapshot->takenDuringRecovery;
+  return true;
+}
+
+static SPIPlanPtr prepare_kept(const char* sql, int n_args, Oid* types) {
+  SPIPlanPtr plan = SPI_prepare(sql, n_args, types);
+  if (plan == nullptr || SPI_keepplan(plan) != 0)
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("a statement of pg_retrain cannot be prepared")));
+  return plan;
+}
+
+// The kept plans name their tables by schema: another schema, or a renamed one, needs plans of its own.
+struct Plans {
+  char schema_name[NAMEDATALEN];
+  SPIPlanPtr live, by_id, artifact;
+};
+
+static const Plans* plans_for(Oid schema) {
+  static Plans plans;
+  const char* schema_name = get_namespace_name(schema);
+  if (schema_name != nullptr && plans.artifact != nullptr && strcmp(plans.schema_name, schema_name) == 0) return &plans;
+  const char* versions = own_name(schema, "ai_model_versions");
+  Oid by_name[] = {TEXTOID}, by_number[] = {INT8OID}, by_both[] = {INT8OID, TEXTOID};
+  static constexpr char kColumns[] = "id, version, artifact_sha256, confidence_threshold";
+  for (SPIPlanPtr* plan : {&plans.live, &plans.by_id, &plans.artifact}) {
+    if (*plan != nullptr) SPI_freeplan(*plan);
+    *plan = nullptr;
+  }
+  plans.live = prepare_kept(psprintf("SELECT %s FROM %s WHERE model_name OPERATOR(pg_catalog.=) $1 AND is_active", kColumns,
+                                     versions), 1, by_name);
+  plans.by_id = prepare_kept(psprintf("SELECT %s FROM %s WHERE id OPERATOR(pg_catalog.=) $1 AND model_name "
+                                      "OPERATOR(pg_catalog.=) $2", kColumns, versions), 2, by_both);
+  plans.artifact =
+      prepare_kept(psprintf("SELECT artifact FROM %s WHERE id OPERATOR(pg_catalog.=) $1", versions), 1, by_number);
+  strlcpy(plans.schema_name, schema_name, sizeof plans.schema_name);
+  return &plans;
+}
+
+static void read_version(ResolvedVersion* resolved) {
+  memset(resolved, 0, sizeof *resolved);
+  if (SPI_processed == 0) return;
+  const TupleDesc desc = SPI_tuptable->tupdesc;
+  const HeapTuple tuple = SPI_tuptable->vals[0];
+  bool is_null;
+  resolved->version_id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &is_null));
+  strlcpy(resolved->version, SPI_getvalue(tuple, desc, 2), sizeof resolved->version);
+  strlcpy(resolved->digest, SPI_getvalue(tuple, desc, 3), sizeof resolved->digest);
+  const Datum threshold = SPI_getbinval(tuple, desc, 4, &is_null);
+  resolved->confidence_threshold = is_null ? 0 : DatumGetFloat4(threshold);
+}
+
+static void ask_database(Oid schema, text* model_name, int64 version_id, ResolvedVersion* resolved) {
+  SPI_connect();
+  const Plans* plans = plans_for(schema);
+  Datum name = PointerGetDatum(model_name);
+  Datum both[] = {Int64GetDatum(version_id), name};
+  const int code = version_id > 0 ? SPI_execute_plan(plans->by_id, both, nullptr, true, 1)
+                                  : SPI_execute_plan(plans->live, &name, nullptr, true, 2);
+  if (code != SPI_OK_SELECT)
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the live version cannot be read"),
+                    errdetail("SPI code %s.", SPI_result_code_string(code))));
+  read_version(resolved);
+  SPI_finish();
+  if (version_id > 0 && resolved->version_id == 0)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("model \"%s\" has no version " INT64_FORMAT, text_to_cstring(model_name), version_id),
+                    errhint("look in ai_model_metadata for the versions that exist")));
+  // Row-level security let the live version be seen, so the caller may have the model's corrections too.
+  resolved->has_corrections = version_id == 0 && resolved->version_id != 0 && correction_exists(schema, model_name);
+}
+
+const ResolvedVersion* resolve_version(Oid schema, text* model_name, int64 version_id) {
+  SnapshotToken token;
+  const bool memoisable = take_token(&token);
+  const char* name = VARDATA_ANY(model_name);
+  const auto name_size = static_cast<uint32>(VARSIZE_ANY_EXHDR(model_name));
+  if (memoisable) {
+    for (auto& memo : memos)
+      if (memo.valid && memo.schema == schema && memo.asked_version == version_id && memo.name_size == name_size &&
+          memcmp(memo.name, name, name_size) == 0 && memcmp(&memo.token, &token, sizeof token) == 0)
+        return &memo.resolved;
+  }
+  ResolvedVersion resolved;
+  ask_database(schema, model_name, version_id, &resolved);
+  Memo* memo = &memos[next_memo];
+  next_memo = (next_memo + 1) % kMemos;
+  memo->valid = false;
+  memo->resolved = resolved;
+  // The question itself may have been answered under another command of this transaction: keep it only if nothing moved.
+  SnapshotToken after;
+  if (memoisable && name_size <= sizeof memo->name && take_token(&after) && memcmp(&after, &token, sizeof after) == 0) {
+    memo->token = token;
+    memo->schema = schema;
+    memo->asked_version = version_id;
+    memo->name_size = name_size;
+    memcpy(memo->name, name, name_size);
+    memo->valid = true;
+  }
+  return &memo->resolved;
+}
+
+CachedModel* load_version(Oid schema, const ResolvedVersion* resolved) {
+  CachedModel* cached = model_cache_find(resolved->digest);
+  if (cached != nullptr) return cached;
+  SPI_connect();
+  const Plans* plans = plans_for(schema);
+  Datum id = Int64GetDatum(resolved->version_id);
+  bool is_null = true;
+  if (SPI_execute_plan(plans->artifact, &id, nullptr, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("version " INT64_FORMAT " is gone", resolved->version_id)));
+  const Datum datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+  if (is_null)
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("version %s has no stored model", resolved->version)));
+  bytea* artifact = DatumGetByteaPP(datum);
+  cached = model_cache_add(resolved->digest, reinterpret_cast<const uint8_t*>(VARDATA_ANY(artifact)),
+                           VARSIZE_ANY_EXHDR(artifact));
+  SPI_finish();
+  return cached;
+}

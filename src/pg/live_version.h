@@ -1,0 +1,23 @@
+// Which version answers: the model's name resolved under the active snapshot, as MVCC says.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "pg/model_cache.h"
+#include "pg/pg.h"
+
+struct ResolvedVersion {
+  int64 version_id;              // 0: the model has no live version
+  char version[64];
+  char digest[65];
+  float confidence_threshold;
+  bool has_corrections;          // some message of the model was corrected by a person
+};
+
+// The live version of a model, or the version asked for (version_id > 0), visible to the active snapshot and the current
+// user. Memoised per snapshot: about half a microsecond. A version that does not exist or is not visible: error 42704.
+const ResolvedVersion* resolve_version(Oid schema, text* model_name, int64 version_id);
+
+// The decoded model of a resolved version, from the cache or from its stored bytes.
+CachedModel* load_version(Oid schema, const ResolvedVersion* resolved);

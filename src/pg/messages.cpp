@@ -1,0 +1,25 @@
+// Converts texts between the server's encoding and UTF-8; in a UTF-8 or SQL_ASCII database nothing is copied.
+#include "pg/messages.h"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+static std::string_view to_utf8(const char* data, int size) {
+  char* converted = pg_server_to_any(data, size, PG_UTF8);
+  if (converted == data) return {data, static_cast<size_t>(size)};
+  return converted;
+}
+
+std::string_view utf8_of_text(text* value) {
+  text* plain = pg_detoast_datum_packed(value);
+  return to_utf8(VARDATA_ANY(plain), static_cast<int>(VARSIZE_ANY_EXHDR(plain)));
+}
+
+std::string_view utf8_of_cstring(const char* value) { return to_utf8(value, static_cast<int>(strlen(value))); }
+
+text* text_of_utf8(std::string_view utf8) {
+  char* converted = pg_any_to_server(utf8.data(), static_cast<int>(utf8.size()), PG_UTF8);
+  if (converted == utf8.data()) return cstring_to_text_with_len(utf8.data(), static_cast<int>(utf8.size()));
+  return cstring_to_text(converted);
+}

@@ -1,0 +1,13 @@
+// Texts between PostgreSQL and the core, which speaks UTF-8.
+#pragma once
+
+#include <string_view>
+
+#include "pg/pg.h"
+
+// The UTF-8 bytes of a text value, detoasted; valid as long as the current memory context.
+std::string_view utf8_of_text(text* value);
+std::string_view utf8_of_cstring(const char* value);
+
+// A text value in the server's encoding from UTF-8 bytes.
+text* text_of_utf8(std::string_view utf8);

@@ -1,0 +1,27 @@
+// Decoded models of this connection, found by the digest of their bytes.
+//
+// A digest names one artifact for ever, so an entry can be unused but never wrong: there is nothing to invalidate.
+// Entries leave, least recently used first, when their bytes exceed pg_retrain.cache_size.
+#pragma once
+
+#include <cstdint>
+
+#include "core/intent/model.h"
+
+struct CachedModel {
+  char digest[65];              // SHA-256 in lower-case hexadecimal
+  retrain::IntentModel* model;  // owned by `context`
+  retrain::ScoringScratch* scratch;
+  uint64_t bytes;
+  uint64_t last_use;
+  struct MemoryContextData* context;  // null: free slot
+};
+
+// Null when the model is not there.
+CachedModel* model_cache_find(const char* digest);
+
+// Decodes `artifact` (size bytes, copied) and keeps it under `digest`. Errors: XX001, 0A000, 53200.
+CachedModel* model_cache_add(const char* digest, const uint8_t* artifact, uint64_t size);
+
+// Moves whenever an entry leaves: pointers from before are void then.
+uint64_t model_cache_generation();

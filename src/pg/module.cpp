@@ -1,0 +1,59 @@
+// The library's entry: its magic block, its settings, its shared memory when it is preloaded.
+#include <thread>
+
+#include "pg/pg.h"
+#include "pg/progress.h"
+#include "pg/settings.h"
+
+extern "C" {
+#include "optimizer/cost.h"
+#include "utils/guc.h"
+}
+
+#pragma GCC visibility push(default)
+extern "C" {
+#if PG_VERSION_NUM >= 180000
+PG_MODULE_MAGIC_EXT(.name = "pg_retrain", .version = RETRAIN_VERSION);
+#else
+PG_MODULE_MAGIC;
+#endif
+PGDLLEXPORT void _PG_init(void);
+}
+#pragma GCC visibility pop
+
+static int max_threads_setting = 0;
+static int training_memory_kb = 1024 * 1024;
+static int cache_size_kb = 256 * 1024;
+static bool progress_setting = false;
+
+int settings::max_threads() {
+  if (max_threads_setting > 0) return max_threads_setting;
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int wanted = 1 + max_parallel_maintenance_workers;
+  return cores > 0 && wanted > cores ? cores : wanted;
+}
+
+uint64_t settings::training_memory() { return static_cast<uint64_t>(training_memory_kb) * 1024; }
+uint64_t settings::cache_size() { return static_cast<uint64_t>(cache_size_kb) * 1024; }
+bool settings::progress() { return progress_setting; }
+
+void _PG_init(void) {
+  DefineCustomIntVariable("pg_retrain.max_threads", "Threads that one training may use.",
+                          "0 means 1 + max_parallel_maintenance_workers, at most the number of processors. The trained "
+                          "model is the same on any number.",
+                          &max_threads_setting, 0, 0, 256, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pg_retrain.training_memory", "Memory that one training may use.",
+                          "A training that needs more is refused before it starts.", &training_memory_kb, 1024 * 1024,
+                          1024, INT_MAX, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("pg_retrain.cache_size", "Memory that decoded models may hold in one connection.",
+                          "The models least recently used leave first; the one in use always stays.", &cache_size_kb,
+                          256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("pg_retrain.progress", "Report the phase and percent of a training as notices.", nullptr,
+                           &progress_setting, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+#if PG_VERSION_NUM >= 150000
+  MarkGUCPrefixReserved("pg_retrain");
+#else
+  EmitWarningsOnPlaceholders("pg_retrain");
+#endif
+  progress_init();
+}

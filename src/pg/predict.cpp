@@ -1,0 +1,191 @@
+// predict_intent, predict_intents and classify_intent.
+#include <algorithm>
+#include <cmath>
+
+#include "pg/catalog.h"
+#include "pg/guard.h"
+#include "pg/materialized.h"
+#include "pg/messages.h"
+#include "pg/scoring.h"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+}
+
+RETRAIN_FUNCTION(classify_intent);
+RETRAIN_FUNCTION(predict_intent);
+RETRAIN_FUNCTION(predict_intents);
+
+static constexpr int kMaxTop = 1000;
+
+// Columns of ai_intent_prediction.
+enum PredictionColumn {
+  kMessage, kPredictedIntent, kConfidence, kTopIntents, kDecision, kIsUncertain, kModelVersion, kModelTrained,
+  kDecisionSource, kColumns
+};
+
+// What a call site keeps between calls.
+struct PredictionSite {
+  Oid schema;
+  TupleDesc desc;
+};
+
+static Oid schema_of_site(FunctionCallInfo fcinfo) {
+  if (fcinfo->flinfo->fn_extra == nullptr) {
+    auto* site = static_cast<Oid*>(MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(Oid)));
+    *site = own_schema(fcinfo);
+    fcinfo->flinfo->fn_extra = site;
+  }
+  return *static_cast<Oid*>(fcinfo->flinfo->fn_extra);
+}
+
+Datum classify_intent(PG_FUNCTION_ARGS) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  Answer answer;
+  answer_message(schema_of_site(fcinfo), model_name_argument(fcinfo, 1), 0, PG_GETARG_TEXT_PP(0), false, &answer);
+  if (answer.correction != nullptr) PG_RETURN_TEXT_P(answer.correction);
+  if (answer.cached == nullptr) PG_RETURN_NULL();
+  PG_RETURN_TEXT_P(label_text(answer.cached, answer.best));
+}
+
+// A probability as numeric, rounded to six decimals, without trailing zeros.
+static Numeric probability_numeric(float probability) {
+  int64 value = std::llround(static_cast<double>(probability) * 1e6);
+  int scale = 6;
+  while (scale > 0 && value % 10 == 0) value /= 10, --scale;
+  return int64_div_fast_to_numeric(value, scale);
+}
+
+static void push_intent(JsonbParseState** state, text* label, float probability) {
+  JsonbValue key, value;
+  key.type = jbvString;
+  key.val.string.val = VARDATA_ANY(label);
+  key.val.string.len = static_cast<int>(VARSIZE_ANY_EXHDR(label));
+  value.type = jbvNumeric;
+  value.val.numeric = probability_numeric(probability);
+  pushJsonbValue(state, WJB_KEY, &key);
+  pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+// {"intent": probability, …} of the most probable intents; a corrected text has its correction alone.
+static Datum top_intents(const Answer& answer, int top) {
+  JsonbParseState* state = nullptr;
+  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  if (answer.correction != nullptr) {
+    if (top > 0) push_intent(&state, answer.correction, 1);
+  } else {
+    const float* p = answer.cached->scratch->probabilities.data();
+    const auto n = static_cast<int>(answer.cached->model->n_classes());
+    const int wanted = top < n ? top : n;
+    auto* order = static_cast<int*>(palloc(sizeof(int) * (wanted + 1)));
+    int kept = 0;
+    for (int k = 0; k < n; ++k) {  // insertion into the short list of the best, ties by class
+      if (wanted == 0 || (kept == wanted && !(p[k] > p[order[kept - 1]]))) continue;
+      int at = kept < wanted ? kept++ : kept - 1;
+      for (; at > 0 && p[k] > p[order[at - 1]]; --at) order[at] = order[at - 1];
+      order[at] = k;
+    }
+    for (int i = 0; i < kept; ++i) push_intent(&state, label_text(answer.cached, order[i]), p[order[i]]);
+  }
+  return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+}
+
+static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, text* message, int top, int64 version_id) {
+  Datum values[kColumns] = {};
+  bool nulls[kColumns];
+  for (bool& is_null : nulls) is_null = true;
+  const auto set = [&](PredictionColumn column, Datum value) {
+    values[column] = value;
+    nulls[column] = false;
+  };
+  Answer answer;
+  if (message != nullptr) {
+    set(kMessage, PointerGetDatum(message));
+    answer_message(site->schema, model_name, version_id, message, true, &answer);
+  } else {
+    answer = {resolve_version(site->schema, model_name, version_id), nullptr, nullptr, 0};
+  }
+  set(kModelTrained, BoolGetDatum(answer.resolved->version_id != 0));
+  if (answer.resolved->version_id != 0) set(kModelVersion, CStringGetTextDatum(answer.resolved->version));
+  if (answer.cached != nullptr) {
+    const bool corrected = answer.correction != nullptr;
+    const float confidence = corrected ? 1.0f : answer.cached->scratch->probabilities[answer.best];
+    const Datum intent = PointerGetDatum(corrected ? answer.correction : label_text(answer.cached, answer.best));
+    const bool uncertain = confidence < answer.resolved->confidence_threshold;
+    set(kPredictedIntent, intent);
+    set(kConfidence, Float4GetDatum(confidence));
+    set(kTopIntents, top_intents(answer, top));
+    set(kDecision, uncertain ? CStringGetTextDatum("UNCERTAIN") : intent);
+    set(kIsUncertain, BoolGetDatum(uncertain));
+    set(kDecisionSource, CStringGetTextDatum(corrected ? "correction" : "model"));
+  }
+  return heap_form_tuple(site->desc, values, nulls);
+}
+
+static int top_argument(FunctionCallInfo fcinfo, int n) {
+  const int top = PG_ARGISNULL(n) ? 5 : PG_GETARG_INT32(n);
+  if (top < 0 || top > kMaxTop)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_top is out of range"),
+                    errdetail("given %d, accepted: 0 to %d", top, kMaxTop),
+                    errhint("ask for the number of intents that you show")));
+  return top;
+}
+
+static int64 version_argument(FunctionCallInfo fcinfo, int n) {
+  if (PG_ARGISNULL(n)) return 0;
+  const int64 version_id = PG_GETARG_INT64(n);
+  if (version_id <= 0)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no version " INT64_FORMAT, version_id),
+                    errhint("look in ai_model_metadata for the versions that exist")));
+  return version_id;
+}
+
+Datum predict_intent(PG_FUNCTION_ARGS) {
+  auto* site = static_cast<PredictionSite*>(fcinfo->flinfo->fn_extra);
+  if (site == nullptr) {
+    const MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+    site = static_cast<PredictionSite*>(palloc(sizeof(PredictionSite)));
+    site->schema = own_schema(fcinfo);
+    TupleDesc desc;
+    if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE || desc->natts != kColumns)
+      ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("predict_intent is declared with another result"),
+                      errhint("run ALTER EXTENSION pg_retrain UPDATE")));
+    site->desc = BlessTupleDesc(desc);
+    MemoryContextSwitchTo(old);
+    fcinfo->flinfo->fn_extra = site;
+  }
+  text* model_name = model_name_argument(fcinfo, 1);
+  const int top = top_argument(fcinfo, 2);
+  const int64 version_id = version_argument(fcinfo, 3);
+  text* message = PG_ARGISNULL(0) ? nullptr : PG_GETARG_TEXT_PP(0);
+  PG_RETURN_DATUM(HeapTupleGetDatum(prediction_tuple(site, model_name, message, top, version_id)));
+}
+
+Datum predict_intents(PG_FUNCTION_ARGS) {
+  ReturnSetInfo* result = begin_materialized(fcinfo);
+  text* model_name = model_name_argument(fcinfo, 1);
+  const int top = top_argument(fcinfo, 2);
+  const int64 version_id = version_argument(fcinfo, 3);
+  if (PG_ARGISNULL(0)) return static_cast<Datum>(0);
+  const PredictionSite site{own_schema(fcinfo), result->setDesc};
+  ArrayType* messages = PG_GETARG_ARRAYTYPE_P(0);
+  Datum* elements;
+  bool* nulls;
+  int n;
+  deconstruct_array(messages, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+  const MemoryContext row_context =
+      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain prediction", ALLOCSET_DEFAULT_SIZES);
+  for (int i = 0; i < n; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    const MemoryContext old = MemoryContextSwitchTo(row_context);
+    text* message = nulls[i] ? nullptr : DatumGetTextPP(elements[i]);
+    tuplestore_puttuple(result->setResult, prediction_tuple(&site, model_name, message, top, version_id));
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(row_context);
+  }
+  MemoryContextDelete(row_context);
+  return static_cast<Datum>(0);
+}

@@ -1,0 +1,170 @@
+// The table of running trainings in shared memory, the notices, and the function under the view ai_training_progress.
+#include "pg/progress.h"
+
+#include "pg/materialized.h"
+#include "pg/settings.h"
+
+extern "C" {
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
+#endif
+}
+
+RETRAIN_FUNCTION(retrain_progress);
+
+static constexpr int kSlots = 128;
+static constexpr char kName[] = "pg_retrain progress";
+
+struct ProgressSlot {
+  int pid;  // 0: free
+  char model_name[256];
+  char phase[32];
+  uint64 done, total;
+  float4 percent;
+  TimestampTz started_at;
+};
+
+struct ProgressTable {
+  LWLock lock;
+  ProgressSlot slots[kSlots];
+};
+
+static ProgressTable* table = nullptr;
+static ProgressSlot* own_slot = nullptr;
+static TimestampTz last_notice = 0;
+static char last_phase[32];
+
+static void init_table(void* pointer) {
+  auto* fresh = static_cast<ProgressTable*>(pointer);
+  memset(fresh, 0, sizeof *fresh);
+  LWLockInitialize(&fresh->lock, LWLockNewTrancheId());
+}
+
+static shmem_startup_hook_type previous_startup_hook = nullptr;
+
+static void startup() {
+  if (previous_startup_hook != nullptr) previous_startup_hook();
+  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+  bool found;
+  table = static_cast<ProgressTable*>(ShmemInitStruct(kName, sizeof(ProgressTable), &found));
+  if (!found) init_table(table);
+  LWLockRelease(AddinShmemInitLock);
+}
+
+#if PG_VERSION_NUM >= 150000
+static shmem_request_hook_type previous_request_hook = nullptr;
+
+static void request() {
+  if (previous_request_hook != nullptr) previous_request_hook();
+  RequestAddinShmemSpace(MAXALIGN(sizeof(ProgressTable)));
+}
+#endif
+
+void progress_init() {
+  if (!process_shared_preload_libraries_in_progress) return;
+#if PG_VERSION_NUM >= 150000
+  previous_request_hook = shmem_request_hook;
+  shmem_request_hook = request;
+#else
+  RequestAddinShmemSpace(MAXALIGN(sizeof(ProgressTable)));
+#endif
+  previous_startup_hook = shmem_startup_hook;
+  shmem_startup_hook = startup;
+}
+
+// The shared table, or null where this server has none.
+static ProgressTable* shared_table() {
+#if PG_VERSION_NUM >= 170000
+  if (table == nullptr) {
+    bool found;
+    table = static_cast<ProgressTable*>(GetNamedDSMSegment(kName, sizeof(ProgressTable), init_table, &found));
+  }
+#endif
+  return table;
+}
+
+static void clear_slot() {
+  if (own_slot == nullptr) return;
+  LWLockAcquire(&table->lock, LW_EXCLUSIVE);
+  own_slot->pid = 0;
+  LWLockRelease(&table->lock);
+  own_slot = nullptr;
+}
+
+static void at_exit(int, Datum) { clear_slot(); }
+
+void progress_begin(MemoryContext context, const char* model_name) {
+  last_notice = 0;
+  last_phase[0] = '\0';
+  if (shared_table() == nullptr) return;
+  static bool registered = false;
+  if (!registered) {
+    before_shmem_exit(at_exit, static_cast<Datum>(0));
+    registered = true;
+  }
+  auto* callback = static_cast<MemoryContextCallback*>(MemoryContextAllocZero(context, sizeof(MemoryContextCallback)));
+  callback->func = [](void*) { clear_slot(); };
+  MemoryContextRegisterResetCallback(context, callback);
+  const TimestampTz now = GetCurrentTimestamp();
+  LWLockAcquire(&table->lock, LW_EXCLUSIVE);
+  for (auto& slot : table->slots) {
+    if (own_slot == nullptr && slot.pid == 0) own_slot = &slot;
+  }
+  if (own_slot != nullptr) {
+    memset(own_slot, 0, sizeof *own_slot);
+    own_slot->pid = MyProcPid;
+    strlcpy(own_slot->model_name, model_name, sizeof own_slot->model_name);
+    own_slot->started_at = now;
+  }
+  LWLockRelease(&table->lock);
+}
+
+static void notice(const char* phase, double percent) {
+  if (!settings::progress()) return;
+  const TimestampTz now = GetCurrentTimestamp();
+  if (strcmp(phase, last_phase) == 0 && !TimestampDifferenceExceeds(last_notice, now, 1000)) return;
+  last_notice = now;
+  strlcpy(last_phase, phase, sizeof last_phase);
+  ereport(NOTICE, (errmsg("training: %s, %.0f %%", phase, percent)));
+}
+
+void progress_update(const char* phase, uint64 done, uint64 total, double percent) {
+  if (own_slot != nullptr) {
+    LWLockAcquire(&table->lock, LW_EXCLUSIVE);
+    strlcpy(own_slot->phase, phase, sizeof own_slot->phase);
+    own_slot->done = done;
+    own_slot->total = total;
+    own_slot->percent = static_cast<float4>(percent);
+    LWLockRelease(&table->lock);
+  }
+  notice(phase, percent);
+}
+
+// Rows (pid, model_name, phase, done, total, percent, started_at) of the trainings that run now; total is null while it is
+// not known.
+Datum retrain_progress(PG_FUNCTION_ARGS) {
+  ReturnSetInfo* result = begin_materialized(fcinfo);
+  if (shared_table() == nullptr) return static_cast<Datum>(0);
+  auto* copy = static_cast<ProgressSlot*>(palloc(sizeof table->slots));
+  LWLockAcquire(&table->lock, LW_SHARED);
+  memcpy(copy, table->slots, sizeof table->slots);
+  LWLockRelease(&table->lock);
+  for (int i = 0; i < kSlots; ++i) {
+    const ProgressSlot& slot = copy[i];
+    if (slot.pid == 0) continue;
+    Datum values[7] = {Int32GetDatum(slot.pid),
+                       CStringGetTextDatum(slot.model_name),
+                       CStringGetTextDatum(slot.phase),
+                       Int64GetDatum(static_cast<int64>(slot.done)),
+                       Int64GetDatum(static_cast<int64>(slot.total)),
+                       Float4GetDatum(slot.percent),
+                       TimestampTzGetDatum(slot.started_at)};
+    bool nulls[7] = {false, false, false, false, slot.total == 0, false, false};
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+  }
+  return static_cast<Datum>(0);
+}

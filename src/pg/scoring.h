@@ -1,0 +1,23 @@
+// What a version says of a message: the part that predict_intent, predict_intents, classify_intent and explain_intent share.
+#pragma once
+
+#include <string_view>
+
+#include "pg/live_version.h"
+#include "pg/pg.h"
+
+// Arguments that every prediction checks in the same way. A null model name is error 22023.
+text* model_name_argument(FunctionCallInfo fcinfo, int n);
+
+struct Answer {
+  const ResolvedVersion* resolved;
+  CachedModel* cached;     // null when there is no live version
+  text* correction;        // the corrected intent when a person has corrected this very text, else null
+  uint32 best;             // most probable class of `cached`
+};
+
+// Resolves, loads and scores. Probabilities are computed only when asked for.
+void answer_message(Oid schema, text* model_name, int64 version_id, text* message, bool probabilities, Answer* answer);
+
+// The label of a class in the server's encoding.
+text* label_text(const CachedModel* cached, uint32 k);

@@ -1,0 +1,243 @@
+// train_intent_model and verify_model: rows in, artifact and verdict out.
+#include "pg/catalog.h"
+#include "pg/config_json.h"
+#include "pg/guard.h"
+#include "pg/messages.h"
+#include "pg/owned.h"
+#include "pg/progress.h"
+#include "pg/settings.h"
+#include "pg/training_source.h"
+
+#include <chrono>
+
+extern "C" {
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "tcop/utility.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+}
+
+RETRAIN_FUNCTION(train_intent_model);
+RETRAIN_FUNCTION(verify_model);
+
+// Longest stretch without a look at the server's interrupts.
+static constexpr std::chrono::milliseconds kStep{25};
+
+// What a training is told, as plain data in the current memory context.
+struct TrainingOrder {
+  const char* model_name;
+  Jsonb* config;
+  const char* query;        // rows to train on
+  bool own_query;           // made by the extension, not by the caller
+  bytea* live_artifact;     // null: no live version
+  int32 min_samples;
+  float4 human_weight, max_f1_regression, recent_min_ratio, confidence_threshold;
+  int32 recent_min_rows;
+  int64 recent_since;
+};
+
+static retrain::TrainingRequest* make_request(const TrainingOrder& order, const ConfigValues& config, const uint8_t* live,
+                                              size_t live_size, uint64_t memory, int threads) {
+  auto request = std::make_unique<retrain::TrainingRequest>();
+  request->config = retrain::ParseIntentConfig({config.values, config.size});
+  request->min_samples = static_cast<uint64_t>(order.min_samples);
+  request->human_weight = order.human_weight;
+  request->confidence_threshold = order.confidence_threshold;
+  request->memory_budget = memory;
+  request->threads = threads;
+  request->gate = {order.max_f1_regression, static_cast<uint64_t>(order.recent_min_rows), order.recent_min_ratio};
+  request->recent_since = order.recent_since;
+  request->has_live = live != nullptr;
+  if (live != nullptr) request->live_artifact.assign(live, live + live_size);
+  return request.release();
+}
+
+// Reads the rows and trains. The trainer belongs to `context`; interrupts act between steps, with no C++ object on the
+// stack, and inside a step through backend_stop().
+static retrain::IntentTrainer* train(MemoryContext context, const TrainingOrder& order) {
+  const ConfigValues config = read_config(order.config);
+  const uint8_t* live = nullptr;
+  size_t live_size = 0;
+  if (order.live_artifact != nullptr) {
+    live = reinterpret_cast<const uint8_t*>(VARDATA_ANY(order.live_artifact));
+    live_size = VARSIZE_ANY_EXHDR(order.live_artifact);
+  }
+  const uint64_t memory = settings::training_memory();
+  const int threads = settings::max_threads();
+  auto* trainer = make_owned<retrain::IntentTrainer>(context, [&] {
+    const std::unique_ptr<retrain::TrainingRequest> request(
+        make_request(order, config, live, live_size, memory, threads));
+    return new retrain::IntentTrainer(std::move(*request));
+  });
+  progress_begin(context, order.model_name);
+  read_training_rows(order.query, order.own_query, trainer);
+  for (bool done = false; !done;) {
+    CHECK_FOR_INTERRUPTS();
+    GuardError error;
+    retrain::TrainingProgress progress;
+    const bool ok = Guard(error, [&] {
+      const retrain::StepBudget budget{std::chrono::steady_clock::now() + kStep, backend_stop(), threads};
+      done = trainer->Step(budget);
+      progress = trainer->Progress();
+    });
+    if (!ok) report_guard_error(error);
+    progress_update(retrain::NameOf(progress.phase), progress.done, progress.total, progress.percent);
+  }
+  return trainer;
+}
+
+static bytea* artifact_of(const retrain::TrainingResult& result) {
+  const size_t size = result.artifact.size();
+  auto* artifact = static_cast<bytea*>(palloc(VARHDRSZ + size));
+  SET_VARSIZE(artifact, VARHDRSZ + size);
+  memcpy(VARDATA(artifact), result.artifact.data(), size);
+  return artifact;
+}
+
+static Datum result_jsonb(MemoryContext context, const retrain::TrainingResult& result) {
+  const auto* json = make_owned<std::string>(context, [&] { return new std::string(retrain::ToJson(result)); });
+  char* server = text_to_cstring(text_of_utf8(*json));
+  return DirectFunctionCall1(jsonb_in, CStringGetDatum(server));
+}
+
+// Columns of retrain_begin_run, by name: its order is the SQL module's own affair.
+static Datum begin_column(const char* name, bool* is_null) {
+  const TupleDesc desc = SPI_tuptable->tupdesc;
+  const int column = SPI_fnumber(desc, name);
+  if (column <= 0)
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("retrain_begin_run gives no column \"%s\"", name),
+                    errhint("run ALTER EXTENSION pg_retrain UPDATE")));
+  return SPI_getbinval(SPI_tuptable->vals[0], desc, column, is_null);
+}
+
+static Datum begin_value(const char* name) {
+  bool is_null;
+  const Datum value = begin_column(name, &is_null);
+  if (is_null)
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("retrain_begin_run gives no value for \"%s\"", name)));
+  return value;
+}
+
+static char* argument_cstring(FunctionCallInfo fcinfo, int n) {
+  return PG_ARGISNULL(n) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static Datum text_or_null(const char* value, char* null) {
+  *null = value == nullptr ? 'n' : ' ';
+  return value == nullptr ? static_cast<Datum>(0) : CStringGetTextDatum(value);
+}
+
+// Starts the run in the tables and reads back what it is to do; the caller has connected SPI.
+static pg_uuid_t* begin_run(FunctionCallInfo fcinfo, Oid schema, TrainingOrder* order) {
+  const char* source = argument_cstring(fcinfo, 4);
+  Oid types[] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID};
+  char nulls[] = "      ";
+  Datum values[6];
+  order->model_name = argument_cstring(fcinfo, 0);
+  values[0] = text_or_null(order->model_name, &nulls[0]);
+  values[1] = text_or_null(argument_cstring(fcinfo, 1), &nulls[1]);
+  values[2] = text_or_null(argument_cstring(fcinfo, 2), &nulls[2]);
+  nulls[3] = PG_ARGISNULL(3) ? 'n' : ' ';
+  values[3] = PG_ARGISNULL(3) ? static_cast<Datum>(0) : PG_GETARG_DATUM(3);
+  values[4] = text_or_null(source, &nulls[4]);
+  nulls[5] = 'n';
+  values[5] = static_cast<Datum>(0);
+  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4, $5, $6)", own_name(schema, "retrain_begin_run")), 6, types,
+                    values, nulls, SPI_OK_SELECT);
+  order->config = DatumGetJsonbPCopy(begin_value("effective_config"));
+  order->own_query = source == nullptr;
+  order->query = source != nullptr ? source : TextDatumGetCString(begin_value("rows_query"));
+  bool no_live;
+  const Datum live = begin_column("live_artifact", &no_live);
+  order->live_artifact = no_live ? nullptr : DatumGetByteaPCopy(live);
+  order->min_samples = DatumGetInt32(begin_value("min_samples"));
+  order->human_weight = DatumGetFloat4(begin_value("human_weight"));
+  order->max_f1_regression = DatumGetFloat4(begin_value("max_f1_regression"));
+  order->recent_since = DatumGetTimestampTz(begin_value("recent_since"));
+  order->recent_min_rows = DatumGetInt32(begin_value("recent_min_rows"));
+  order->recent_min_ratio = DatumGetFloat4(begin_value("recent_min_ratio"));
+  bool no_threshold;
+  const Datum threshold = begin_column("confidence_threshold", &no_threshold);
+  order->confidence_threshold = no_threshold ? 0 : DatumGetFloat4(threshold);
+  auto* run_id = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
+  *run_id = *DatumGetUUIDP(begin_value("run_id"));
+  return run_id;
+}
+
+static void check_promote(const char* promote) {
+  if (promote != nullptr && (strcmp(promote, "gate") == 0 || strcmp(promote, "always") == 0 || strcmp(promote, "never") == 0))
+    return;
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_promote is not known"),
+                  errdetail("given %s, accepted: gate, always, never", promote != nullptr ? promote : "null"),
+                  errhint("gate promotes when the new version is no worse on the same test rows")));
+}
+
+Datum train_intent_model(PG_FUNCTION_ARGS) {
+  PreventCommandIfReadOnly("train_intent_model()");
+  PreventCommandDuringRecovery("train_intent_model()");
+  const Oid schema = own_schema(fcinfo);
+  const char* promote = argument_cstring(fcinfo, 5);
+  check_promote(promote);
+  SPI_connect();
+  TrainingOrder order;
+  pg_uuid_t* run_id = begin_run(fcinfo, schema, &order);
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
+  const retrain::TrainingResult& result = train(context, order)->result();
+  Oid types[] = {UUIDOID, JSONBOID, BYTEAOID, TEXTOID};
+  char nulls[] = "    ";
+  Datum values[4] = {UUIDPGetDatum(run_id), result_jsonb(context, result), static_cast<Datum>(0),
+                     CStringGetTextDatum(promote)};
+  if (result.failed)
+    nulls[2] = 'n';
+  else
+    values[2] = PointerGetDatum(artifact_of(result));
+  MemoryContextDelete(context);
+  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4)", own_name(schema, "retrain_finish_run")), 4, types, values,
+                    nulls, SPI_OK_SELECT);
+  const HeapTupleHeader row = SPI_returntuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+  SPI_finish();
+  PG_RETURN_DATUM(HeapTupleHeaderGetDatum(row));
+}
+
+// Trains a version again from its run's configuration and rows, stores nothing, and gives the digest of what came out:
+// (matches, artifact_sha256, retrained_sha256, dataset_digest, retrained_dataset_digest, reason) as jsonb.
+Datum verify_model(PG_FUNCTION_ARGS) {
+  PreventCommandDuringRecovery("verify_model()");
+  if (PG_ARGISNULL(0))
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_version_id must not be null"),
+                    errhint("look in ai_model_metadata for the versions that exist")));
+  const Oid schema = own_schema(fcinfo);
+  SPI_connect();
+  Oid types[] = {INT8OID, JSONBOID, BYTEAOID};
+  Datum values[3] = {PG_GETARG_DATUM(0), static_cast<Datum>(0), static_cast<Datum>(0)};
+  run_own_statement(psprintf("SELECT * FROM %s($1)", own_name(schema, "retrain_begin_verification")), 1, types, values,
+                    nullptr, SPI_OK_SELECT);
+  TrainingOrder order = {};
+  order.model_name = TextDatumGetCString(begin_value("model_name"));
+  order.config = DatumGetJsonbPCopy(begin_value("effective_config"));
+  bool no_source;
+  const Datum source = begin_column("source", &no_source);
+  order.own_query = no_source;
+  order.query = TextDatumGetCString(no_source ? begin_value("rows_query") : source);
+  order.human_weight = DatumGetFloat4(begin_value("human_weight"));
+  order.confidence_threshold = DatumGetFloat4(begin_value("confidence_threshold"));
+  order.recent_since = retrain::kNoTime;
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
+  const retrain::TrainingResult& result = train(context, order)->result();
+  char nulls[] = "   ";
+  values[1] = result_jsonb(context, result);
+  if (result.failed)
+    nulls[2] = 'n';
+  else
+    values[2] = PointerGetDatum(artifact_of(result));
+  MemoryContextDelete(context);
+  run_own_statement(psprintf("SELECT %s($1, $2, $3)", own_name(schema, "retrain_finish_verification")), 3, types, values,
+                    nulls, SPI_OK_SELECT);
+  bool is_null;
+  const Datum verdict = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+  auto* copy = static_cast<Jsonb*>(SPI_palloc(VARSIZE(DatumGetJsonbP(verdict))));
+  memcpy(copy, DatumGetJsonbP(verdict), VARSIZE(DatumGetJsonbP(verdict)));
+  SPI_finish();
+  PG_RETURN_JSONB_P(copy);
+}

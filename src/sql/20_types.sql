@@ -1,0 +1,21 @@
+-- Once only: what the tables themselves need.
+
+create function @extschema@.retrain_text_key(p_text text) returns uuid
+  language c immutable strict parallel safe cost 10
+  as 'MODULE_PATHNAME', 'retrain_text_key';
+
+create function @extschema@.retrain_identity_text(p_text text) returns text
+  language c immutable strict parallel safe cost 10
+  as 'MODULE_PATHNAME', 'retrain_identity_text';
+
+create type @extschema@.ai_intent_prediction as (
+  message text,
+  predicted_intent text,
+  confidence real,
+  top_intents jsonb,
+  decision text,
+  is_uncertain boolean,
+  model_version text,
+  model_trained boolean,
+  decision_source text
+);

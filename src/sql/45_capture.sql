@@ -1,0 +1,178 @@
+-- Capture: one durable row per interaction.
+
+create function @extschema@.retrain_check_model_name(p_model_name text) returns void
+  language plpgsql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if p_model_name is null or char_length(p_model_name) not between 1 and 200 then
+    raise exception 'a model name has 1 to 200 characters'
+      using errcode = 'invalid_parameter_value',
+        detail = case when p_model_name is null then 'The name given is null.'
+          else format('The name given has %s characters.', char_length(p_model_name)) end,
+        hint = 'Pass p_model_name, or leave it out for the model "default".';
+  end if;
+end
+$function$;
+
+-- Creates the model's row at its first use. No conflict target and no RETURNING: both would ask a role for the right
+-- to read a row that its grants only show once it exists.
+create function @extschema@.retrain_ensure_model(p_model_name text) returns void
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if not exists (select from @extschema@.ai_models m where m.model_name = p_model_name) then
+    perform @extschema@.retrain_check_model_name(p_model_name);
+    insert into @extschema@.ai_models (model_name) values (p_model_name) on conflict do nothing;
+  end if;
+end
+$function$;
+
+create function @extschema@.record_interaction(
+  p_user_message text,
+  p_ai_response text default null,
+  p_detected_intent text default null,
+  p_confidence_score integer default null,
+  p_model_name text default 'default',
+  p_conversation_id text default null,
+  p_message_id text default null,
+  p_user_id text default null,
+  p_session_id text default null,
+  p_category text default null,
+  p_escalated boolean default false,
+  p_escalation_reason text default null,
+  p_response_source text default null,
+  p_response_time_ms integer default null,
+  p_product_id text default null,
+  p_product_name text default null,
+  p_context jsonb default null,
+  p_source text default 'live',
+  p_idempotency_key text default null
+) returns uuid
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_id uuid;
+  v_intent text := p_detected_intent;
+  v_confidence integer := p_confidence_score;
+  v_version_id bigint;
+  v_predicted record;
+begin
+  if p_user_message is null then
+    raise exception 'p_user_message is null'
+      using errcode = 'invalid_parameter_value', hint = 'Pass the text the user wrote.';
+  end if;
+  if p_confidence_score not between 0 and 100 then
+    raise exception 'p_confidence_score is out of range'
+      using errcode = 'invalid_parameter_value',
+        detail = format('The score given is %s.', p_confidence_score),
+        hint = 'It is a whole number from 0 to 100.';
+  end if;
+  if p_response_time_ms < 0 then
+    raise exception 'p_response_time_ms is negative'
+      using errcode = 'invalid_parameter_value', detail = format('The time given is %s.', p_response_time_ms);
+  end if;
+  if p_response_source not in ('faq', 'llm', 'local_model', 'cache', 'agent_learning', 'reasoning', 'escalation') then
+    raise exception 'p_response_source is not a known source'
+      using errcode = 'invalid_parameter_value',
+        detail = format('The source given is "%s".', p_response_source),
+        hint = 'Use faq, llm, local_model, cache, agent_learning, reasoning or escalation.';
+  end if;
+  if p_source is null or p_source not in ('live', 'imported', 'synthetic') then
+    raise exception 'p_source is not a known source'
+      using errcode = 'invalid_parameter_value',
+        detail = format('The source given is "%s".', p_source),
+        hint = 'Use live, imported or synthetic.';
+  end if;
+  if not exists (select from @extschema@.ai_models m where m.model_name = p_model_name) then
+    perform @extschema@.retrain_ensure_model(p_model_name);
+  end if;
+
+  -- The insert below finds a key that is taken by itself; looking first only spares the prediction.
+  if p_idempotency_key is not null and v_intent is null then
+    select d.id into v_id
+    from @extschema@.ai_training_data d
+    where d.model_name = p_model_name and d.idempotency_key = p_idempotency_key;
+    if found then
+      return v_id;
+    end if;
+  end if;
+
+  if v_intent is null then
+    -- A model that cannot be read costs the guess, never the message.
+    begin
+      select p.predicted_intent, p.confidence, v.id as version_id
+      into v_predicted
+      from @extschema@.predict_intent(p_user_message, p_model_name, 1) p
+      left join @extschema@.ai_model_versions v on v.model_name = p_model_name and v.version = p.model_version
+      where p.model_trained;
+      if found then
+        v_intent := v_predicted.predicted_intent;
+        v_confidence := coalesce(v_confidence, round(v_predicted.confidence * 100)::integer);
+        v_version_id := v_predicted.version_id;
+      end if;
+    exception when data_corrupted or feature_not_supported or out_of_memory then
+      raise warning 'the message was recorded without a prediction'
+        using errcode = sqlstate, detail = sqlerrm, hint = 'Promote another version of the model.';
+    end;
+  end if;
+
+  -- A second try is only needed when the row that took our key is deleted before we read it.
+  for v_try in 1 .. 10 loop
+    insert into @extschema@.ai_training_data (
+      user_message, ai_response, detected_intent, confidence_score, model_name, model_version_id, conversation_id,
+      message_id, user_id, session_id, category, escalated, escalation_reason, response_source, response_time_ms,
+      product_id, product_name, context, source, idempotency_key)
+    values (
+      p_user_message, p_ai_response, v_intent, v_confidence, p_model_name, v_version_id, p_conversation_id,
+      p_message_id, p_user_id, p_session_id, p_category, coalesce(p_escalated, false), p_escalation_reason,
+      p_response_source, p_response_time_ms, p_product_id, p_product_name, p_context, p_source, p_idempotency_key)
+    on conflict (model_name, idempotency_key) do nothing
+    returning ai_training_data.id into v_id;
+    if not found then
+      select d.id into v_id
+      from @extschema@.ai_training_data d
+      where d.model_name = p_model_name and d.idempotency_key = p_idempotency_key;
+    end if;
+    exit when v_id is not null;
+  end loop;
+  return v_id;
+end
+$function$;
+
+-- Keeps intent_correct true to the columns and updated_at current. A restored row passes unchanged.
+create function @extschema@.retrain_training_data_before_write() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if new.correct_intent is not null then
+    new.intent_correct := new.detected_intent is not distinct from new.correct_intent;
+  elsif new.intent_correct is null then
+    if new.dataset_status = 'approved' and new.detected_intent is not null then
+      new.intent_correct := true;
+    end if;
+  elsif tg_op = 'UPDATE' and old.correct_intent is not null
+    and new.intent_correct is not distinct from old.intent_correct
+  then
+    -- The correction was taken back: the row is unreviewed again.
+    new.intent_correct := null;
+  end if;
+  if tg_op = 'UPDATE' then
+    new.updated_at := clock_timestamp();
+  end if;
+  return new;
+end
+$function$;
+
+create function @extschema@.retrain_touch_updated_at() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  new.updated_at := clock_timestamp();
+  return new;
+end
+$function$;

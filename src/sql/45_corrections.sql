@@ -1,0 +1,93 @@
+-- Corrections: a person's word about one row.
+
+create function @extschema@.submit_intent_correction(
+  p_training_data_id uuid,
+  p_correct_intent text,
+  p_correct_response text default null,
+  p_should_escalate boolean default false,
+  p_notes text default null,
+  p_corrector_id uuid default null
+) returns jsonb
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_row @extschema@.ai_training_data;
+  v_intent text := btrim(p_correct_intent, E' \t\r\n');
+  v_mismatch boolean;
+begin
+  if v_intent is null or v_intent = '' then
+    raise exception 'p_correct_intent is missing'
+      using errcode = 'invalid_parameter_value',
+        detail = case when p_correct_intent is null then 'The intent given is null.'
+          else 'The intent given is blank.' end,
+        hint = 'Pass the intent that the message really has.';
+  end if;
+
+  select d.* into v_row
+  from @extschema@.ai_training_data d
+  where d.id = p_training_data_id
+  for update;
+  if not found then
+    return jsonb_build_object('success', false, 'error', 'Training data not found');
+  end if;
+  v_mismatch := v_row.detected_intent is distinct from v_intent;
+
+  insert into @extschema@.ai_intent_corrections (
+    training_data_id, original_intent, corrected_intent, original_response, corrected_response, correction_notes,
+    should_have_escalated, corrected_by, confidence_at_detection, user_message, was_mismatch, model_name)
+  values (
+    v_row.id, v_row.detected_intent, v_intent, v_row.ai_response, p_correct_response, p_notes,
+    coalesce(p_should_escalate, false), p_corrector_id, v_row.confidence_score, v_row.user_message, v_mismatch,
+    v_row.model_name);
+
+  update @extschema@.ai_training_data d
+  set correct_intent = v_intent,
+    correct_response = coalesce(p_correct_response, d.correct_response),
+    response_correct = case when p_correct_response is null then d.response_correct
+      else p_correct_response is not distinct from d.ai_response end,
+    corrected_by_human = true,
+    corrected_by = p_corrector_id,
+    corrected_at = clock_timestamp(),
+    escalated = d.escalated or coalesce(p_should_escalate, false),
+    dataset_status = 'reviewed'
+  where d.id = v_row.id;
+
+  return jsonb_build_object(
+    'success', true,
+    'was_mismatch', v_mismatch,
+    'original_intent', v_row.detected_intent,
+    'correct_intent', v_intent);
+end
+$function$;
+
+-- Corrections are history. They leave only with the row they are about.
+create function @extschema@.retrain_corrections_append_only() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if tg_op = 'DELETE'
+    and not exists (select from @extschema@.ai_training_data d where d.id = old.training_data_id)
+  then
+    return old;
+  end if;
+  raise exception 'corrections are append-only'
+    using errcode = 'object_not_in_prerequisite_state',
+      detail = format('An attempt was made to %s correction %s.', lower(tg_op), old.id),
+      hint = 'Submit another correction; deleting the training row deletes its corrections too.';
+end
+$function$;
+
+-- Deletes the corrections of deleted rows. SECURITY DEFINER, since no level may delete corrections by itself.
+create function @extschema@.retrain_training_data_after_delete() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  delete from @extschema@.ai_intent_corrections c
+  using deleted_rows d
+  where c.training_data_id = d.id;
+  return null;
+end
+$function$;

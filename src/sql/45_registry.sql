@@ -1,0 +1,405 @@
+-- Registry: versions, and which of them is live.
+
+-- 'vYYYYMMDD_HHMMSS' in UTC, or the next second that the model has not used. The caller holds the registry lock.
+create function @extschema@.retrain_next_version(p_model_name text) returns text
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_at timestamp := date_trunc('second', clock_timestamp() at time zone 'UTC');
+  v_version text;
+begin
+  loop
+    v_version := to_char(v_at, '"v"YYYYMMDD_HH24MISS');
+    exit when not exists (
+      select from @extschema@.ai_model_versions v where v.model_name = p_model_name and v.version = v_version);
+    v_at := v_at + interval '1 second';
+  end loop;
+  return v_version;
+end
+$function$;
+
+create function @extschema@.retrain_insert_version(
+  p_model_name text,
+  p_run_id uuid,
+  p_artifact bytea,
+  p_status text,
+  p_facts jsonb
+) returns bigint
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  c_limit constant integer := 268435456;
+  v_id bigint;
+begin
+  if p_artifact is null then
+    raise exception 'the artifact is null' using errcode = 'invalid_parameter_value';
+  end if;
+  if octet_length(p_artifact) > c_limit then
+    raise exception 'the artifact is too large'
+      using errcode = 'program_limit_exceeded',
+        detail = format('It has %s bytes; the limit is %s.', octet_length(p_artifact), c_limit),
+        hint = 'Lower max_features or raise min_df.';
+  end if;
+  perform @extschema@.retrain_lock(p_model_name, 1);
+  insert into @extschema@.ai_model_versions (
+    model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_bytes, labels, training_samples,
+    accuracy, f1_score, confidence_threshold, metrics, training_timestamp, status)
+  values (
+    p_model_name,
+    @extschema@.retrain_next_version(p_model_name),
+    p_run_id,
+    coalesce(p_facts ->> 'algorithm', 'unknown'),
+    p_artifact,
+    encode(sha256(p_artifact), 'hex'),
+    octet_length(p_artifact),
+    array(
+      select l.label
+      from jsonb_array_elements_text(
+        case when jsonb_typeof(p_facts -> 'labels') = 'array' then p_facts -> 'labels' else '[]' end)
+        with ordinality as l (label, place)
+      order by l.place),
+    (p_facts ->> 'training_samples')::integer,
+    (p_facts ->> 'accuracy')::real,
+    (p_facts ->> 'f1_score')::real,
+    (p_facts ->> 'confidence_threshold')::real,
+    case when jsonb_typeof(p_facts -> 'metrics') = 'object' then p_facts -> 'metrics' else '{}' end,
+    coalesce((p_facts ->> 'training_timestamp')::timestamptz, clock_timestamp()),
+    p_status)
+  returning ai_model_versions.id into v_id;
+  return v_id;
+end
+$function$;
+
+-- Makes a version the live one. Gives the version that was live before, or null.
+create function @extschema@.retrain_set_live(
+  p_model_name text,
+  p_version_id bigint,
+  p_reason text,
+  p_by text,
+  p_kind text default 'promotion'
+) returns bigint
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_previous bigint;
+  v_at timestamptz;
+begin
+  perform @extschema@.retrain_lock(p_model_name, 1);
+  select v.id into v_previous
+  from @extschema@.ai_model_versions v
+  where v.model_name = p_model_name and v.is_active;
+  if v_previous = p_version_id then
+    return v_previous;
+  end if;
+
+  -- The old one leaves first: the unique index allows no two, and other sessions see both steps at once.
+  update @extschema@.ai_model_versions v
+  set status = 'retired', is_active = false
+  where v.model_name = p_model_name and v.is_active;
+  update @extschema@.ai_model_versions v
+  set status = 'live', is_active = true
+  where v.model_name = p_model_name and v.id = p_version_id;
+  if not found then
+    raise exception 'model version % does not exist', p_version_id
+      using errcode = 'undefined_object', detail = format('The model is "%s".', p_model_name);
+  end if;
+
+  -- One moment closes the old period and opens the new one, always later than the last one's start.
+  select greatest(clock_timestamp(), max(d.live_from) + interval '1 microsecond') into v_at
+  from @extschema@.ai_model_deployments d
+  where d.model_name = p_model_name;
+  update @extschema@.ai_model_deployments d
+  set live_until = v_at
+  where d.model_name = p_model_name and d.live_until is null;
+  insert into @extschema@.ai_model_deployments (
+    model_name, version_id, version, live_from, deployed_by, reason, kind)
+  select p_model_name, v.id, v.version, v_at, coalesce(p_by, current_user), p_reason, p_kind
+  from @extschema@.ai_model_versions v
+  where v.id = p_version_id;
+  return v_previous;
+end
+$function$;
+
+-- Deletes what keep_versions no longer asks to keep: the oldest retired and rejected ones, never live or candidate.
+create function @extschema@.retrain_prune_versions(p_model_name text) returns bigint
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_keep integer;
+  v_deleted bigint;
+begin
+  select m.keep_versions into v_keep from @extschema@.ai_models m where m.model_name = p_model_name;
+  if v_keep is null then
+    return 0;
+  end if;
+  perform @extschema@.retrain_lock(p_model_name, 1);
+  delete from @extschema@.ai_model_versions v
+  where v.id in (
+    select o.id
+    from @extschema@.ai_model_versions o
+    where o.model_name = p_model_name and o.status in ('retired', 'rejected')
+    order by o.id desc
+    offset v_keep);
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end
+$function$;
+
+create function @extschema@.retrain_get_version(
+  p_version_id bigint,
+  out model_name text,
+  out version text,
+  out is_active boolean)
+  language plpgsql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  select v.model_name, v.version, v.is_active into model_name, version, is_active
+  from @extschema@.ai_model_versions v
+  where v.id = p_version_id;
+  if not found then
+    raise exception 'model version % does not exist', coalesce(p_version_id::text, 'null')
+      using errcode = 'undefined_object', hint = 'The view ai_model_metadata lists the versions.';
+  end if;
+end
+$function$;
+
+create function @extschema@.retrain_require_model(p_model_name text) returns void
+  language plpgsql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if not exists (select from @extschema@.ai_models m where m.model_name = p_model_name) then
+    raise exception 'model "%" does not exist', coalesce(p_model_name, 'null')
+      using errcode = 'undefined_object', hint = 'A model comes into being at its first message or training.';
+  end if;
+end
+$function$;
+
+create function @extschema@.promote_model(p_version_id bigint, p_reason text default null) returns jsonb
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_version record;
+  v_previous bigint;
+begin
+  v_version := @extschema@.retrain_get_version(p_version_id);
+  v_previous := @extschema@.retrain_set_live(
+    v_version.model_name, p_version_id, coalesce(p_reason, 'promoted by hand'), current_user);
+  return jsonb_build_object(
+    'success', true,
+    'model_name', v_version.model_name,
+    'version', v_version.version,
+    'version_id', p_version_id,
+    'previous_version', (select v.version from @extschema@.ai_model_versions v where v.id = v_previous));
+end
+$function$;
+
+-- Steps back through the history of deployments, read as a stack: a promotion puts a version on top, a rollback takes
+-- off all that was above the version it returned to. So two rollbacks go back two versions instead of to and fro.
+create function @extschema@.rollback_model(
+  p_model_name text default 'default',
+  p_steps integer default 1
+) returns jsonb
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_live record;
+  v_deployment record;
+  v_stack bigint[] := '{}';
+  v_seen bigint[];
+  v_target record;
+begin
+  if p_steps is null or p_steps < 1 then
+    raise exception 'p_steps is not a positive number'
+      using errcode = 'invalid_parameter_value',
+        detail = format('The number given is %s.', coalesce(p_steps::text, 'null')),
+        hint = 'One step returns to the version that was live before.';
+  end if;
+  perform @extschema@.retrain_require_model(p_model_name);
+  perform @extschema@.retrain_lock(p_model_name, 1);
+
+  select v.id, v.version into v_live
+  from @extschema@.ai_model_versions v
+  where v.model_name = p_model_name and v.is_active;
+
+  for v_deployment in
+    select d.version_id, d.kind
+    from @extschema@.ai_model_deployments d
+    where d.model_name = p_model_name
+      and exists (select from @extschema@.ai_model_versions v where v.id = d.version_id)
+    order by d.live_from
+  loop
+    if v_deployment.kind = 'rollback' and v_deployment.version_id = any (v_stack) then
+      while v_stack[cardinality(v_stack)] <> v_deployment.version_id loop
+        v_stack := trim_array(v_stack, 1);
+      end loop;
+    else
+      v_stack := v_stack || v_deployment.version_id;
+    end if;
+  end loop;
+
+  v_seen := array[v_live.id];
+  for v_place in reverse cardinality(v_stack) .. 1 loop
+    if not v_stack[v_place] = any (v_seen) then
+      v_seen := v_seen || v_stack[v_place];
+    end if;
+    exit when cardinality(v_seen) > p_steps;
+  end loop;
+  if cardinality(v_seen) <= p_steps then
+    raise exception 'model "%" has no version to return to', p_model_name
+      using errcode = 'undefined_object',
+        detail = format('%s asked for; earlier live versions that still exist: %s.',
+          case when p_steps = 1 then '1 step' else p_steps || ' steps' end, cardinality(v_seen) - 1),
+        hint = 'promote_model() makes any kept version live.';
+  end if;
+
+  select v.id, v.version into v_target
+  from @extschema@.ai_model_versions v
+  where v.id = v_seen[cardinality(v_seen)];
+  perform @extschema@.retrain_set_live(
+    p_model_name, v_target.id, format('rolled back from %s', v_live.version), current_user, 'rollback');
+  return jsonb_build_object(
+    'success', true,
+    'model_name', p_model_name,
+    'version', v_target.version,
+    'version_id', v_target.id,
+    'previous_version', v_live.version);
+end
+$function$;
+
+create function @extschema@.model_live_at(
+  p_model_name text default 'default',
+  p_at timestamptz default null
+) returns table (version_id bigint, version text, live_from timestamptz, live_until timestamptz, reason text)
+  language plpgsql stable parallel safe rows 1
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform @extschema@.retrain_require_model(p_model_name);
+  return query
+  select d.version_id, d.version, d.live_from, d.live_until, d.reason
+  from @extschema@.ai_model_deployments d
+  where d.model_name = p_model_name
+    and case when p_at is null then d.live_until is null
+      else d.live_from <= p_at and (d.live_until > p_at or d.live_until is null) end;
+end
+$function$;
+
+create function @extschema@.drop_model_version(p_version_id bigint) returns jsonb
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_version record;
+begin
+  v_version := @extschema@.retrain_get_version(p_version_id);
+  perform @extschema@.retrain_lock(v_version.model_name, 1);
+  delete from @extschema@.ai_model_versions v where v.id = p_version_id and not v.is_active;
+  if not found then
+    -- Live, or gone while we waited for the lock: the first look tells which.
+    v_version := @extschema@.retrain_get_version(p_version_id);
+    raise exception 'model version % is live', p_version_id
+      using errcode = 'object_in_use',
+        detail = format('It is version %s of model "%s".', v_version.version, v_version.model_name),
+        hint = 'Promote another version or roll back first.';
+  end if;
+  return jsonb_build_object(
+    'success', true,
+    'model_name', v_version.model_name,
+    'version', v_version.version,
+    'version_id', p_version_id);
+end
+$function$;
+
+create function @extschema@.export_model(p_version_id bigint) returns bytea
+  language plpgsql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform @extschema@.retrain_get_version(p_version_id);
+  return (select v.artifact from @extschema@.ai_model_versions v where v.id = p_version_id);
+end
+$function$;
+
+create function @extschema@.import_model(p_artifact bytea, p_model_name text default 'default') returns bigint
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  c_limit constant integer := 268435456;
+  v_info jsonb;
+begin
+  perform @extschema@.retrain_check_model_name(p_model_name);
+  if p_artifact is null then
+    raise exception 'p_artifact is null'
+      using errcode = 'invalid_parameter_value', hint = 'Pass the bytes that export_model() gave.';
+  end if;
+  if octet_length(p_artifact) > c_limit then
+    raise exception 'the artifact is too large'
+      using errcode = 'program_limit_exceeded',
+        detail = format('It has %s bytes; the limit is %s.', octet_length(p_artifact), c_limit),
+        hint = 'Lower max_features or raise min_df.';
+  end if;
+  v_info := @extschema@.retrain_artifact_info(p_artifact);
+  perform @extschema@.retrain_ensure_model(p_model_name);
+  return @extschema@.retrain_insert_version(
+    p_model_name, null, p_artifact, 'candidate',
+    v_info || jsonb_build_object(
+      'accuracy', coalesce(v_info #> '{metrics,intent_accuracy}', v_info #> '{metrics,accuracy}'),
+      'f1_score', coalesce(v_info #> '{metrics,intent_f1_score}', v_info #> '{metrics,f1_score}')));
+end
+$function$;
+
+-- A model leaves after its versions: a live version without its model's row would be out of every grant's reach.
+create function @extschema@.retrain_model_before_delete() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if exists (select from @extschema@.ai_model_versions v where v.model_name = old.model_name) then
+    raise exception 'model "%" still has versions', old.model_name
+      using errcode = 'dependent_objects_still_exist', hint = 'Delete its rows in ai_model_versions first.';
+  end if;
+  return old;
+end
+$function$;
+
+-- A version never changes: what was measured and promoted is what predicts. Only its status moves.
+create function @extschema@.retrain_versions_immutable() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if new.id = old.id
+    and new.model_name = old.model_name
+    and new.version = old.version
+    and new.run_id is not distinct from old.run_id
+    and new.algorithm = old.algorithm
+    and new.artifact_sha256 = old.artifact_sha256
+    and new.artifact_bytes = old.artifact_bytes
+    and new.labels = old.labels
+    and new.training_samples is not distinct from old.training_samples
+    and new.accuracy is not distinct from old.accuracy
+    and new.f1_score is not distinct from old.f1_score
+    and new.confidence_threshold is not distinct from old.confidence_threshold
+    and new.metrics = old.metrics
+    and new.training_timestamp = old.training_timestamp
+    and new.created_at = old.created_at
+    and new.created_by = old.created_by
+    and new.artifact = old.artifact
+  then
+    return new;
+  end if;
+  raise exception 'model versions are immutable but for their status'
+    using errcode = 'object_not_in_prerequisite_state',
+      detail = format('The update is of version %s of model "%s".', old.version, old.model_name),
+      hint = 'Train or import a new version.';
+end
+$function$;

@@ -1,0 +1,250 @@
+-- Training: the two ends of a run. train_intent_model() calls them around the work in C.
+
+-- The advisory locks of a model: 0 one training at a time, 1 its registry. A training holds the first to its end and
+-- the second only while it registers its result, so that a rollback never waits for a long training.
+create function @extschema@.retrain_lock(p_model_name text, p_purpose integer) returns void
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended(p_model_name, 8243122563478712320 + p_purpose));
+end
+$function$;
+
+create function @extschema@.retrain_begin_run(
+  p_model_name text,
+  p_run_type text,
+  p_run_name text,
+  p_config jsonb,
+  p_source text,
+  p_triggered_by text,
+  out run_id uuid,
+  out effective_config jsonb,
+  out live_version_id bigint,
+  out live_artifact bytea,
+  out min_samples integer,
+  out human_weight real,
+  out max_f1_regression real,
+  out recent_since timestamptz,
+  out recent_min_rows integer,
+  out recent_min_ratio real,
+  out confidence_threshold real,
+  out rows_query text)
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_started timestamptz := clock_timestamp();
+  v_config jsonb := coalesce(p_config, '{}');
+  v_model @extschema@.ai_models;
+begin
+  perform @extschema@.retrain_check_model_name(p_model_name);
+  if p_run_type is null or p_run_type not in ('full', 'incremental', 'intent_only') then
+    raise exception 'p_run_type is not a known type of run'
+      using errcode = 'invalid_parameter_value',
+        detail = format('The type given is "%s".', p_run_type),
+        hint = 'Use full, incremental or intent_only.';
+  end if;
+  if jsonb_typeof(v_config) <> 'object' then
+    raise exception 'p_config is not a JSON object'
+      using errcode = 'invalid_parameter_value',
+        detail = format('It is of type %s.', jsonb_typeof(v_config)),
+        hint = 'Pass an object such as {"preset": "classic"}.';
+  end if;
+
+  perform @extschema@.retrain_lock(p_model_name, 0);
+
+  -- Statements from here on see what the training that we waited for has committed.
+  insert into @extschema@.ai_models (model_name, config, source)
+  values (p_model_name, v_config, p_source)
+  on conflict do nothing;
+  if not found then
+    update @extschema@.ai_models m
+    set source = p_source
+    where m.model_name = p_model_name and m.source is distinct from p_source;
+  end if;
+  select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name;
+  if not found then
+    raise exception 'no right to train model "%"', p_model_name
+      using errcode = 'insufficient_privilege',
+        hint = 'Ask for grant_retrain_access(role, ''trainer'', model).';
+  end if;
+  if v_model.task <> 'intent' then
+    raise exception 'model "%" is not an intent model', p_model_name
+      using errcode = 'invalid_parameter_value', detail = format('Its task is %s.', v_model.task),
+        hint = 'Choose another model name.';
+  end if;
+
+  if p_source is null then
+    perform @extschema@.retrain_assign_splits(p_model_name);
+    rows_query := @extschema@.retrain_rows_query(p_model_name);
+  end if;
+
+  select v.id, v.artifact into live_version_id, live_artifact
+  from @extschema@.ai_model_versions v
+  where v.model_name = p_model_name and v.is_active;
+
+  effective_config := v_model.config || v_config;
+  min_samples := v_model.min_samples;
+  human_weight := v_model.human_weight;
+  max_f1_regression := v_model.max_f1_regression;
+  recent_since := v_started - v_model.recent_window;
+  recent_min_rows := v_model.recent_min_rows;
+  recent_min_ratio := v_model.recent_min_ratio;
+  confidence_threshold := v_model.confidence_threshold;
+
+  run_id := gen_random_uuid();
+  insert into @extschema@.ai_training_runs (
+    id, run_name, run_type, status, model_config, started_at, triggered_by, model_name, baseline_version_id, source)
+  values (
+    run_id,
+    coalesce(nullif(p_run_name, ''), 'training_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS')),
+    p_run_type, 'running', effective_config, v_started, coalesce(p_triggered_by, current_user), p_model_name,
+    live_version_id, p_source);
+end
+$function$;
+
+-- Marks the rows that a run learnt from and that were not marked before. Only rows that the training could see as they
+-- are now: one changed after p_seen counts as new.
+create function @extschema@.retrain_mark_rows(p_model_name text, p_run_id uuid, p_seen timestamptz) returns bigint
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+  set enable_nestloop = off
+  set jit = off
+as $function$
+declare
+  v_marked bigint;
+begin
+  update @extschema@.ai_training_data d
+  set included_in_training_run = p_run_id,
+    -- A bare "reviewed" is the only trace of that review: it stays.
+    dataset_status = case when d.dataset_status = 'reviewed' and d.intent_correct is null then 'reviewed'
+      else 'used_in_training' end
+  from @extschema@.ai_labelled_data l
+  where l.model_name = p_model_name
+    and l.split = 'train'
+    and l.updated_at <= p_seen
+    and l.dataset_status <> 'used_in_training'
+    and (l.included_in_training_run is null or l.dataset_status <> 'reviewed' or l.intent_correct is not null)
+    and d.model_name = p_model_name
+    and d.id = l.id;
+  get diagnostics v_marked = row_count;
+  return v_marked;
+end
+$function$;
+
+create function @extschema@.retrain_finish_run(
+  p_run_id uuid,
+  p_result jsonb,
+  p_artifact bytea,
+  p_promote text
+) returns @extschema@.ai_training_runs
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  c_measured constant text[] := array[
+    'status', 'error_message', 'training_samples', 'validation_samples', 'test_samples', 'total_intents',
+    'intent_accuracy', 'intent_precision', 'intent_recall', 'intent_f1_score', 'avg_confidence',
+    'baseline_intent_accuracy', 'baseline_f1_score', 'baseline_avg_confidence', 'per_intent_metrics',
+    'confusion_matrix', 'misclassified', 'gate', 'improvement', 'model_config', 'dataset_filters'];
+  v_run @extschema@.ai_training_runs;
+  v_live_id bigint;
+  v_version_status text := 'candidate';
+  v_reason text;
+begin
+  if p_promote is null or p_promote not in ('gate', 'always', 'never') then
+    raise exception 'p_promote is not a known way to promote'
+      using errcode = 'invalid_parameter_value', detail = format('The value given is "%s".', p_promote),
+        hint = 'Use gate, always or never.';
+  end if;
+  select r.* into v_run from @extschema@.ai_training_runs r where r.id = p_run_id for update;
+  if not found then
+    raise exception 'training run % does not exist', p_run_id using errcode = 'undefined_object';
+  end if;
+  if v_run.status <> 'running' then
+    raise exception 'training run % is not running', p_run_id
+      using errcode = 'object_not_in_prerequisite_state', detail = format('Its status is %s.', v_run.status);
+  end if;
+
+  -- A key whose value is JSON null leaves its column null.
+  v_run := jsonb_populate_record(v_run, (
+    select coalesce(jsonb_object_agg(e.key, e.value), '{}')
+    from jsonb_each(p_result) e
+    where e.key = any (c_measured)));
+  if v_run.status not in ('completed', 'failed') then
+    raise exception 'a run ends completed or failed, not %', v_run.status using errcode = 'invalid_parameter_value';
+  end if;
+  v_run.completed_at := clock_timestamp();
+  v_run.duration_seconds := extract(epoch from v_run.completed_at - v_run.started_at);
+
+  if v_run.status = 'completed' then
+    perform @extschema@.retrain_lock(v_run.model_name, 1);
+    select v.id into v_live_id
+    from @extschema@.ai_model_versions v
+    where v.model_name = v_run.model_name and v.is_active;
+
+    -- Verdict first, so that the version is born with its status.
+    if p_promote = 'always' then
+      v_run.deployed := true;
+      v_reason := 'promoted as told, without the gate';
+    elsif p_promote = 'gate' and v_live_id is distinct from v_run.baseline_version_id then
+      v_run.gate := coalesce(v_run.gate, '{}') || jsonb_build_object(
+        'promote', false,
+        'reason', 'the live version changed during the training, so the comparison no longer holds');
+    elsif p_promote = 'gate' then
+      v_run.deployed := coalesce((v_run.gate ->> 'promote')::boolean, false);
+      v_reason := coalesce(v_run.gate ->> 'reason', 'passed the gate');
+      v_version_status := case when v_run.deployed then 'candidate' else 'rejected' end;
+    end if;
+
+    v_run.model_version_id := @extschema@.retrain_insert_version(
+      v_run.model_name, v_run.id, p_artifact, v_version_status,
+      p_result || jsonb_build_object(
+        'accuracy', v_run.intent_accuracy,
+        'f1_score', v_run.intent_f1_score,
+        'training_timestamp', v_run.completed_at));
+    if v_run.deployed then
+      perform @extschema@.retrain_set_live(
+        v_run.model_name, v_run.model_version_id, v_reason, v_run.triggered_by, 'training');
+    end if;
+
+    if v_run.source is null then
+      perform @extschema@.retrain_mark_rows(v_run.model_name, v_run.id, v_run.created_at);
+    end if;
+  end if;
+
+  update @extschema@.ai_training_runs r
+  set status = v_run.status,
+    error_message = v_run.error_message,
+    training_samples = v_run.training_samples,
+    validation_samples = v_run.validation_samples,
+    test_samples = v_run.test_samples,
+    total_intents = v_run.total_intents,
+    intent_accuracy = v_run.intent_accuracy,
+    intent_precision = v_run.intent_precision,
+    intent_recall = v_run.intent_recall,
+    intent_f1_score = v_run.intent_f1_score,
+    avg_confidence = v_run.avg_confidence,
+    baseline_intent_accuracy = v_run.baseline_intent_accuracy,
+    baseline_f1_score = v_run.baseline_f1_score,
+    baseline_avg_confidence = v_run.baseline_avg_confidence,
+    per_intent_metrics = v_run.per_intent_metrics,
+    confusion_matrix = v_run.confusion_matrix,
+    misclassified = v_run.misclassified,
+    gate = v_run.gate,
+    improvement = v_run.improvement,
+    model_config = v_run.model_config,
+    dataset_filters = v_run.dataset_filters,
+    completed_at = v_run.completed_at,
+    duration_seconds = v_run.duration_seconds,
+    model_version_id = v_run.model_version_id,
+    deployed = v_run.deployed
+  where r.id = p_run_id;
+
+  if v_run.status = 'completed' then
+    perform @extschema@.retrain_prune_versions(v_run.model_name);
+  end if;
+  return v_run;
+end
+$function$;

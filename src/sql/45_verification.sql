@@ -1,0 +1,74 @@
+-- Verification: the two ends of verify_model(), which trains a version again and compares the bytes.
+
+create function @extschema@.retrain_begin_verification(
+  p_version_id bigint,
+  out model_name text,
+  out effective_config jsonb,
+  out source text,
+  out rows_query text,
+  out human_weight real,
+  out confidence_threshold real)
+  language plpgsql stable parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_version record;
+  v_run @extschema@.ai_training_runs;
+begin
+  v_version := @extschema@.retrain_get_version(p_version_id);
+  select r.* into v_run
+  from @extschema@.ai_training_runs r
+  join @extschema@.ai_model_versions v on v.run_id = r.id
+  where v.id = p_version_id;
+  if not found then
+    raise exception 'version % cannot be trained again', p_version_id
+      using errcode = 'object_not_in_prerequisite_state',
+        detail = format('Version %s of model "%s" has no training run: it was imported, or its run was deleted.',
+          v_version.version, v_version.model_name),
+        hint = 'Verify the version in the database that trained it.';
+  end if;
+  model_name := v_version.model_name;
+  effective_config := v_run.model_config;
+  source := v_run.source;
+  -- Rows that came after the run are not part of it.
+  rows_query := format('select q.* from (%s) q where q.created_at <= %L::timestamptz',
+    @extschema@.retrain_rows_query(v_version.model_name), v_run.started_at);
+  human_weight := (select m.human_weight from @extschema@.ai_models m where m.model_name = v_version.model_name);
+  confidence_threshold := coalesce(
+    (select v.confidence_threshold from @extschema@.ai_model_versions v where v.id = p_version_id), 0);
+end
+$function$;
+
+create function @extschema@.retrain_finish_verification(p_version_id bigint, p_result jsonb, p_artifact bytea)
+  returns jsonb
+  language plpgsql stable parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_stored record;
+  v_sha256 text := encode(sha256(p_artifact), 'hex');
+  v_digest text := p_result #>> '{dataset_filters,digest}';
+begin
+  select v.version, v.model_name, v.artifact_sha256, v.artifact_sha256 = encode(sha256(v.artifact), 'hex') as intact,
+    r.dataset_filters ->> 'digest' as digest
+  into v_stored
+  from @extschema@.ai_model_versions v
+  join @extschema@.ai_training_runs r on r.id = v.run_id
+  where v.id = p_version_id;
+  return jsonb_build_object(
+    'matches', coalesce(v_stored.intact and v_sha256 = v_stored.artifact_sha256, false),
+    'version_id', p_version_id,
+    'version', v_stored.version,
+    'model_name', v_stored.model_name,
+    'artifact_sha256', v_stored.artifact_sha256,
+    'retrained_sha256', v_sha256,
+    'dataset_digest', v_stored.digest,
+    'retrained_dataset_digest', v_digest,
+    'reason', case
+      when not v_stored.intact then 'the stored bytes are not those that were trained'
+      when v_sha256 = v_stored.artifact_sha256 then 'the same rows, configuration and seed gave the same bytes'
+      when p_artifact is null then 'the rows of today give no model: ' || (p_result ->> 'error_message')
+      when v_digest is distinct from v_stored.digest then 'the rows have changed since the version was trained'
+      else 'the same rows gave other bytes: the policy or the library changed since' end);
+end
+$function$;

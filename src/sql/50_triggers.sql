@@ -1,0 +1,29 @@
+-- Triggers. Those that fire on INSERT only derive values, the same ones for a restored row.
+
+create trigger ai_models_touch
+  before update on @extschema@.ai_models
+  for each row execute function @extschema@.retrain_touch_updated_at();
+
+create trigger ai_training_data_derive
+  before insert or update on @extschema@.ai_training_data
+  for each row execute function @extschema@.retrain_training_data_before_write();
+
+create trigger ai_training_data_delete
+  after delete on @extschema@.ai_training_data
+  referencing old table as deleted_rows
+  for each statement execute function @extschema@.retrain_training_data_after_delete();
+
+create trigger ai_models_delete
+  before delete on @extschema@.ai_models
+  for each row execute function @extschema@.retrain_model_before_delete();
+
+create trigger ai_intent_corrections_append_only
+  before update or delete on @extschema@.ai_intent_corrections
+  for each row execute function @extschema@.retrain_corrections_append_only();
+
+-- Not on status and is_active, so that a promotion never reads the artifact.
+create trigger ai_model_versions_immutable
+  before update of id, model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_bytes, labels,
+    training_samples, accuracy, f1_score, confidence_threshold, metrics, training_timestamp, created_at, created_by
+  on @extschema@.ai_model_versions
+  for each row execute function @extschema@.retrain_versions_immutable();

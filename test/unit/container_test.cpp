@@ -1,0 +1,92 @@
+// The outer form of stored models, and checksums.
+#include "core/codec/container.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/codec/crc32c.h"
+
+namespace retrain {
+namespace {
+
+std::span<const uint8_t> Bytes(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+std::vector<uint8_t> Sample() {
+  ContainerWriter writer;
+  writer.Add(1, {1, 2, 3});
+  writer.Add(5, {});
+  writer.Add(9, std::vector<uint8_t>(1000, 7));
+  return writer.Finish(ModelKind::kIntent);
+}
+
+ErrorCode CodeOf(std::span<const uint8_t> bytes) {
+  try {
+    ContainerReader reader(bytes);
+  } catch (const Error& error) {
+    return error.code();
+  }
+  ADD_FAILURE() << "accepted";
+  return ErrorCode::kInternal;
+}
+
+TEST(Crc32c, MatchesThePublishedVectors) {
+  // RFC 3720, appendix B.4.
+  EXPECT_EQ(Crc32c(Bytes("123456789")), 0xE3069283u);
+  EXPECT_EQ(Crc32c(std::vector<uint8_t>(32, 0x00)), 0x8A9136AAu);
+  EXPECT_EQ(Crc32c(std::vector<uint8_t>(32, 0xFF)), 0x62A8AB43u);
+  EXPECT_EQ(Crc32c({}), 0u);
+}
+
+TEST(Container, GivesBackWhatWasWritten) {
+  const auto bytes = Sample();
+  const ContainerReader reader(bytes);
+  EXPECT_EQ(reader.kind(), ModelKind::kIntent);
+  EXPECT_EQ(reader.Section(1).size(), 3u);
+  EXPECT_EQ(reader.Section(1)[2], 3);
+  EXPECT_TRUE(reader.Section(5).empty());
+  EXPECT_EQ(reader.Section(9).size(), 1000u);
+  EXPECT_THROW(reader.Section(2), Error);
+}
+
+TEST(Container, EveryTruncationIsFound) {
+  const auto bytes = Sample();
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_EQ(CodeOf(std::span(bytes).first(size)), ErrorCode::kDataCorrupted) << size;
+}
+
+TEST(Container, EveryFlippedBitIsFound) {
+  auto bytes = Sample();
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      bytes[i] ^= static_cast<uint8_t>(1 << bit);
+      EXPECT_THROW(ContainerReader reader(bytes), Error) << "byte " << i << " bit " << bit;
+      bytes[i] ^= static_cast<uint8_t>(1 << bit);
+    }
+  }
+}
+
+TEST(Container, ANewerFormatAsksForAnUpgrade) {
+  auto bytes = Sample();
+  bytes[8] = 2;
+  EXPECT_EQ(CodeOf(bytes), ErrorCode::kNotSupported);
+}
+
+TEST(Container, SectionsOutsideAreFoundEvenUnderARightChecksum) {
+  auto bytes = Sample();
+  for (const size_t field : {size_t{40}, size_t{48}}) {  // offset and size of the first section
+    auto hostile = bytes;
+    const uint64_t huge = ~uint64_t{0} - 63;
+    std::memcpy(hostile.data() + field, &huge, sizeof huge);
+    const uint32_t crc = Crc32c(std::span<const uint8_t>(hostile).subspan(32));
+    std::memcpy(hostile.data() + 24, &crc, sizeof crc);
+    EXPECT_EQ(CodeOf(hostile), ErrorCode::kDataCorrupted) << field;
+  }
+}
+
+}  // namespace
+}  // namespace retrain

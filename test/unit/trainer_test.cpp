@@ -1,0 +1,259 @@
+// The whole way from labelled messages to an artifact that predicts.
+#include "core/intent/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+
+namespace retrain {
+namespace {
+
+struct Row {
+  std::string text, label, split;
+  bool human = false;
+  int64_t at = kNoTime;
+  double weight = 1;
+};
+
+const char* const kTopics[][6] = {
+    {"refund", "devolución", "money back", "return the parcel", "reembolso", "cancel order"},
+    {"password", "contraseña", "cannot sign in", "reset login", "acceso", "account locked"},
+    {"delivery", "envío", "where is my parcel", "tracking number", "entrega", "courier late"}};
+const char* const kLabels[] = {"refund", "login", "delivery"};
+
+// n rows over three intents; every fifth one is a test row.
+std::vector<Row> Lessons(int n) {
+  Rng rng(7);
+  std::vector<Row> rows;
+  for (int i = 0; i < n; ++i) {
+    const auto k = static_cast<size_t>(i % 3);
+    std::string text = "message " + std::to_string(i);
+    for (int word = 0; word < 4; ++word) text += std::string(" ") + kTopics[k][rng.Below(6)];
+    rows.push_back({text, kLabels[k], i % 5 == 4 ? "test" : "train"});
+  }
+  return rows;
+}
+
+TrainingRequest Request() {
+  TrainingRequest request;
+  request.memory_budget = 1ull << 30;
+  return request;
+}
+
+bool never() noexcept { return false; }
+bool always() noexcept { return true; }
+
+TrainingResult Train(TrainingRequest request, const std::vector<Row>& rows,
+                     std::chrono::microseconds step = std::chrono::milliseconds(50)) {
+  const Stop stop{never};
+  const int threads = request.threads;
+  IntentTrainer trainer(std::move(request));
+  for (const Row& row : rows) trainer.Add({row.text, row.label, row.weight, row.split, row.at, row.human}, stop);
+  double percent = 0;
+  for (bool done = false; !done;) {
+    done = trainer.Step({std::chrono::steady_clock::now() + step, stop, threads});
+    EXPECT_GE(trainer.Progress().percent, percent);
+    percent = trainer.Progress().percent;
+  }
+  EXPECT_EQ(percent, 100);
+  return trainer.result();
+}
+
+std::string Answer(const TrainingResult& result, std::string_view message) {
+  const IntentModel model(result.artifact);
+  ScoringScratch scratch;
+  model.Margins(message, Stop{}, scratch);
+  return std::string(model.label(model.Best(scratch)));
+}
+
+TEST(Trainer, LearnsAndServes) {
+  const TrainingResult result = Train(Request(), Lessons(150));
+  ASSERT_FALSE(result.failed) << result.failure;
+  EXPECT_EQ(result.training_rows, 120u);
+  EXPECT_EQ(result.test_rows, 30u);
+  EXPECT_EQ(result.labels, (std::vector<std::string>{"delivery", "login", "refund"}));
+  EXPECT_GE(result.candidate.all.accuracy, 0.95);
+  EXPECT_EQ(Answer(result, "¿dónde está mi ENVIO?"), "delivery");
+  EXPECT_EQ(Answer(result, "olvidé la CONTRASEÑA"), "login");
+  EXPECT_EQ(result.verdict.rule, "first_version");
+}
+
+TEST(Trainer, TheArtifactDependsOnRowsConfigurationAndSeedAlone) {
+  auto rows = Lessons(300);
+  const TrainingResult reference = Train(Request(), rows);
+  Rng rng(1);
+  rng.Shuffle(std::span<Row>(rows));
+  TrainingRequest threaded = Request();
+  threaded.threads = 4;
+  EXPECT_EQ(Train(threaded, rows, std::chrono::microseconds(1)).artifact, reference.artifact);
+  EXPECT_EQ(Train(Request(), rows).dataset_digest, reference.dataset_digest);
+  rows[0].weight = 2;
+  EXPECT_NE(Train(Request(), rows).dataset_digest, reference.dataset_digest);
+}
+
+TEST(Trainer, EveryPresetClassifierAndCalibrationServesAsItWasMeasured) {
+  const auto rows = Lessons(120);
+  for (const char* classifier : {"linear_svm", "logistic_regression"}) {
+    for (const auto calibration : {CalibrationKind::kNone, CalibrationKind::kSoftmax, CalibrationKind::kSigmoid}) {
+      TrainingRequest request = Request();
+      request.config.classifier = classifier;
+      request.config.calibration = calibration;
+      request.config.analyzer.text_stats = true;
+      const TrainingResult result = Train(request, rows);
+      ASSERT_FALSE(result.failed) << result.failure;
+      EXPECT_GE(result.candidate.all.accuracy, 0.9) << classifier;
+      const IntentModel model(result.artifact);
+      ScoringScratch scratch;
+      uint64_t correct = 0;
+      for (const Row& row : rows) {
+        if (row.split != "test") continue;
+        model.Margins(row.text, Stop{}, scratch);
+        model.Probabilities(scratch);
+        const uint32_t best = model.Best(scratch);
+        correct += model.label(best) == row.label;
+        float sum = 0;
+        for (const float p : scratch.probabilities) sum += p;
+        EXPECT_NEAR(sum, 1, 1e-4);
+        EXPECT_EQ(scratch.probabilities[best], *std::max_element(scratch.probabilities.begin(), scratch.probabilities.end()));
+      }
+      EXPECT_EQ(static_cast<double>(correct) / static_cast<double>(result.test_rows), result.candidate.all.accuracy);
+    }
+  }
+}
+
+TEST(Trainer, ContributionsAndBiasAddUpToTheMargin) {
+  const TrainingResult result = Train(Request(), Lessons(120));
+  const IntentModel model(result.artifact);
+  ScoringScratch scratch;
+  model.Margins("please send my money back, the courier was late", Stop{}, scratch);
+  for (uint32_t k = 0; k < model.n_classes(); ++k) {
+    double sum = model.bias(k);
+    const auto contributions = model.Contributions(scratch, k);
+    EXPECT_FALSE(contributions.empty());
+    for (const auto& c : contributions) sum += c.contribution;
+    EXPECT_NEAR(sum, scratch.margins[k], 1e-4);
+  }
+}
+
+TEST(Trainer, OneTextCountsOnceAndAPersonsLabelWins) {
+  auto rows = Lessons(60);
+  rows.push_back({"¿Dónde está mi paquete?", "login", "train", false, 100});
+  rows.push_back({"¿DONDE ESTA  mi paquete?", "delivery", "train", true, 50});
+  rows.push_back({"¿dónde está mi paquete?", "refund", "train", false, 200});
+  const TrainingResult result = Train(Request(), rows);
+  EXPECT_EQ(result.training_rows, 49u);
+  EXPECT_EQ(result.duplicates, 2u);
+  EXPECT_EQ(Answer(result, "¿dónde está mi paquete?"), "delivery");
+}
+
+TEST(Trainer, WithoutASplitTheTextDecidesAndNeverMoves) {
+  auto rows = Lessons(2000);
+  for (Row& row : rows) row.split.clear();
+  const TrainingResult all = Train(Request(), rows);
+  EXPECT_NEAR(static_cast<double>(all.training_rows) / 2000, 0.70, 0.04);
+  EXPECT_NEAR(static_cast<double>(all.test_rows) / 2000, 0.15, 0.03);
+  rows.resize(1000);
+  const TrainingResult half = Train(Request(), rows);
+  // The rows that stayed kept their split: the counts of the first half can only grow by the second.
+  EXPECT_LT(half.test_rows, all.test_rows);
+  EXPECT_EQ(half.training_rows + half.validation_rows + half.test_rows, 1000u);
+}
+
+TEST(Trainer, ExpectedFailuresAreResults) {
+  EXPECT_NE(Train(Request(), {}).failure.find("not enough samples: 0"), std::string::npos);
+  EXPECT_NE(Train(Request(), Lessons(19)).failure.find("not enough samples: 19"), std::string::npos);
+  auto one = Lessons(40);
+  for (Row& row : one) row.label = "refund";
+  EXPECT_NE(Train(Request(), one).failure.find("only one intent"), std::string::npos);
+  auto tested = Lessons(40);
+  for (Row& row : tested) row.split = "test";
+  EXPECT_NE(Train(Request(), tested).failure.find("no training rows"), std::string::npos);
+  std::vector<Row> empty(40, Row{"  \u200b ", "refund", "train"});
+  EXPECT_EQ(Train(Request(), empty).ignored, 40u);
+  std::vector<Row> marks;
+  for (int i = 0; i < 40; ++i) marks.push_back({std::string(static_cast<size_t>(i + 1), '!'), kLabels[i % 2], "train"});
+  TrainingRequest words = Request();
+  words.config.analyzer.char_ngrams = {};
+  EXPECT_NE(Train(words, marks).failure.find("no features"), std::string::npos);
+}
+
+TEST(Trainer, BadRowsAreErrors) {
+  const Stop stop{never};
+  IntentTrainer trainer(Request());
+  for (const double weight : {0.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)})
+    EXPECT_THROW(trainer.Add({"text", "label", weight}, stop), Error);
+  EXPECT_THROW(trainer.Add({"text", "label", 1, "holdout"}, stop), Error);
+  EXPECT_THROW(trainer.Add({"text", std::string(2000, 'x')}, stop), Error);
+}
+
+TEST(Trainer, SingletonAndRareIntentsDoNotBreakAnything) {
+  auto rows = Lessons(60);
+  for (int i = 0; i < 20; ++i) rows.push_back({"unique thing " + std::to_string(i * 7919), "rare " + std::to_string(i), "train"});
+  for (const auto calibration : {CalibrationKind::kSoftmax, CalibrationKind::kSigmoid}) {
+    TrainingRequest request = Request();
+    request.config.calibration = calibration;
+    const TrainingResult result = Train(request, rows);
+    ASSERT_FALSE(result.failed) << result.failure;
+    EXPECT_EQ(result.labels.size(), 23u);
+    EXPECT_GE(result.candidate.all.accuracy, 0.8);
+  }
+}
+
+TEST(Trainer, OverTheBudgetIsRefusedWithBothNumbers) {
+  TrainingRequest request = Request();
+  request.memory_budget = 64 * 1024;
+  try {
+    Train(request, Lessons(600));
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+    EXPECT_NE(error.detail().find("pg_retrain.training_memory is 1 MB"), std::string::npos) << error.detail();
+  }
+}
+
+TEST(Trainer, TheLiveVersionIsScoredOnTheSameRows) {
+  const auto rows = Lessons(150);
+  TrainingRequest request = Request();
+  request.has_live = true;
+  request.live_artifact = Train(Request(), rows).artifact;
+  const TrainingResult same = Train(request, rows);
+  EXPECT_TRUE(same.compared);
+  EXPECT_TRUE(same.verdict.promote);
+  EXPECT_EQ(same.live.all.rows, same.candidate.all.rows);
+  EXPECT_EQ(same.live.all.macro_f1, same.candidate.all.macro_f1);
+  auto poisoned = rows;
+  for (size_t i = 0; i < poisoned.size(); ++i)
+    if (poisoned[i].split == "train") poisoned[i].label = kLabels[(i + 1) % 3];
+  EXPECT_EQ(Train(request, poisoned).verdict.rule, "f1_regression");
+  request.live_artifact.resize(100);
+  EXPECT_EQ(Train(request, rows).verdict.rule, "live_unreadable");
+}
+
+TEST(Trainer, AStopEndsTheStep) {
+  const Stop running{never};
+  IntentTrainer trainer(Request());
+  for (const Row& row : Lessons(600)) trainer.Add({row.text, row.label, row.weight, row.split}, running);
+  const auto later = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  EXPECT_THROW(while (!trainer.Step({later, Stop{always}, 1})) {}, Cancelled);
+}
+
+TEST(Model, EveryTruncationAndFlippedByteIsFound) {
+  TrainingRequest request = Request();
+  request.config.analyzer.char_ngrams = {};
+  request.config.analyzer.word_ngrams = {1, 1};
+  auto artifact = Train(request, Lessons(30)).artifact;
+  for (size_t size = 0; size < artifact.size(); size += 1 + size / 64)
+    EXPECT_THROW(IntentModel model(std::span(artifact).first(size)), Error) << size;
+  for (size_t i = 0; i < artifact.size(); ++i) {
+    artifact[i] ^= 0x41;
+    EXPECT_THROW(IntentModel model(artifact), Error) << i;
+    artifact[i] ^= 0x41;
+  }
+}
+
+}  // namespace
+}  // namespace retrain
