@@ -23,8 +23,8 @@ char* own_name(Oid schema, const char* name) {
 
 int pin_search_path() {
   const int nest_level = NewGUCNestLevel();
-  (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                           false);
+  (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                          false);
   return nest_level;
 }
 

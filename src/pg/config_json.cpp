@@ -34,7 +34,9 @@ static void read_container(JsonbContainer* container, retrain::ConfigValue* valu
 static void read_value(const JsonbValue* json, retrain::ConfigValue* value) {
   using Type = retrain::ConfigValue::Type;
   switch (json->type) {
-    case jbvNull: value->type = Type::kNull; break;
+    case jbvNull:
+      value->type = Type::kNull;
+      break;
     case jbvBool:
       value->type = Type::kBool;
       value->boolean = json->val.boolean;
@@ -47,8 +49,12 @@ static void read_value(const JsonbValue* json, retrain::ConfigValue* value) {
       value->type = Type::kString;
       value->string = {json->val.string.val, static_cast<size_t>(json->val.string.len)};
       break;
-    case jbvBinary: read_container(json->val.binary.data, value); break;
-    default: value->type = Type::kOther; break;
+    case jbvBinary:
+      read_container(json->val.binary.data, value);
+      break;
+    default:
+      value->type = Type::kOther;
+      break;
   }
 }
 
@@ -77,8 +83,8 @@ ConfigValues read_config(Jsonb* config) {
 Datum retrain_config_reference(PG_FUNCTION_ARGS) {
   ReturnSetInfo* result = begin_materialized(fcinfo);
   using Reference = std::vector<retrain::ParameterDoc>;
-  const auto* reference = make_owned<Reference>(CurrentMemoryContext,
-                                                [] { return new Reference(retrain::IntentParameterReference()); });
+  const auto* reference =
+      make_owned<Reference>(CurrentMemoryContext, [] { return new Reference(retrain::IntentParameterReference()); });
   for (size_t i = 0; i < reference->size(); ++i) {
     const retrain::ParameterDoc& doc = (*reference)[i];
     Datum values[5];

@@ -45,9 +45,9 @@ Datum explain_intent(PG_FUNCTION_ARGS) {
   Answer answer;
   answer_message(schema, model_name, PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4), PG_GETARG_TEXT_PP(0), true, &answer);
   if (answer.cached == nullptr)
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("model \"%s\" has no live version", text_to_cstring(model_name)),
-                    errhint("train it with train_intent_model() or promote a version with promote_model()")));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" has no live version", text_to_cstring(model_name)),
+             errhint("train it with train_intent_model() or promote a version with promote_model()")));
   const retrain::IntentModel& model = *answer.cached->model;
   uint32 k = answer.best;
   if (!PG_ARGISNULL(2)) {

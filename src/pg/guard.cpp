@@ -19,13 +19,20 @@ void guard_copy_text(char* to, size_t size, const char* text) noexcept {
 
 static int sqlstate_of(retrain::ErrorCode code) {
   switch (code) {
-    case retrain::ErrorCode::kInvalidParameter: return ERRCODE_INVALID_PARAMETER_VALUE;
-    case retrain::ErrorCode::kUndefinedObject: return ERRCODE_UNDEFINED_OBJECT;
-    case retrain::ErrorCode::kDataCorrupted: return ERRCODE_DATA_CORRUPTED;
-    case retrain::ErrorCode::kNotSupported: return ERRCODE_FEATURE_NOT_SUPPORTED;
-    case retrain::ErrorCode::kOutOfMemory: return ERRCODE_OUT_OF_MEMORY;
-    case retrain::ErrorCode::kLimitExceeded: return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
-    case retrain::ErrorCode::kInternal: break;
+    case retrain::ErrorCode::kInvalidParameter:
+      return ERRCODE_INVALID_PARAMETER_VALUE;
+    case retrain::ErrorCode::kUndefinedObject:
+      return ERRCODE_UNDEFINED_OBJECT;
+    case retrain::ErrorCode::kDataCorrupted:
+      return ERRCODE_DATA_CORRUPTED;
+    case retrain::ErrorCode::kNotSupported:
+      return ERRCODE_FEATURE_NOT_SUPPORTED;
+    case retrain::ErrorCode::kOutOfMemory:
+      return ERRCODE_OUT_OF_MEMORY;
+    case retrain::ErrorCode::kLimitExceeded:
+      return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+    case retrain::ErrorCode::kInternal:
+      break;
   }
   return ERRCODE_INTERNAL_ERROR;
 }
@@ -51,7 +58,8 @@ void report_guard_error(const GuardError& error) {
                       error.detail[0] != '\0' ? errdetail("%s", in_server_encoding(error.detail)) : 0,
                       error.hint[0] != '\0' ? errhint("%s", in_server_encoding(error.hint)) : 0));
       break;
-    default: break;
+    default:
+      break;
   }
   ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("unexpected failure in the learning library"),
                   errdetail("%s", error.message), errhint("Please report a bug.")));

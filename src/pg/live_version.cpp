@@ -91,10 +91,13 @@ static const Plans* plans_for(Oid schema) {
     if (*plan != nullptr) SPI_freeplan(*plan);
     *plan = nullptr;
   }
-  plans.live = prepare_kept(psprintf("SELECT %s FROM %s WHERE model_name OPERATOR(pg_catalog.=) $1 AND is_active", kColumns,
-                                     versions), 1, by_name);
+  plans.live = prepare_kept(
+      psprintf("SELECT %s FROM %s WHERE model_name OPERATOR(pg_catalog.=) $1 AND is_active", kColumns, versions), 1,
+      by_name);
   plans.by_id = prepare_kept(psprintf("SELECT %s FROM %s WHERE id OPERATOR(pg_catalog.=) $1 AND model_name "
-                                      "OPERATOR(pg_catalog.=) $2", kColumns, versions), 2, by_both);
+                                      "OPERATOR(pg_catalog.=) $2",
+                                      kColumns, versions),
+                             2, by_both);
   plans.artifact =
       prepare_kept(psprintf("SELECT artifact FROM %s WHERE id OPERATOR(pg_catalog.=) $1", versions), 1, by_number);
   strlcpy(plans.schema_name, schema_name, sizeof plans.schema_name);
@@ -172,12 +175,11 @@ CachedModel* load_version(Oid schema, const ResolvedVersion* resolved) {
   Datum id = Int64GetDatum(resolved->version_id);
   bool is_null = true;
   if (SPI_execute_plan(plans->artifact, &id, nullptr, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("version " INT64_FORMAT " is gone", resolved->version_id)));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("version " INT64_FORMAT " is gone", resolved->version_id)));
   const Datum datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
   if (is_null)
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("version %s has no stored model", resolved->version)));
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("version %s has no stored model", resolved->version)));
   bytea* artifact = DatumGetByteaPP(datum);
   cached = model_cache_add(resolved->digest, reinterpret_cast<const uint8_t*>(VARDATA_ANY(artifact)),
                            VARSIZE_ANY_EXHDR(artifact));

@@ -8,11 +8,11 @@
 #include "pg/pg.h"
 
 struct ResolvedVersion {
-  int64 version_id;              // 0: the model has no live version
+  int64 version_id;  // 0: the model has no live version
   char version[64];
   char digest[65];
   float confidence_threshold;
-  bool has_corrections;          // some message of the model was corrected by a person
+  bool has_corrections;  // some message of the model was corrected by a person
 };
 
 // The live version of a model, or the version asked for (version_id > 0), visible to the active snapshot and the current

@@ -26,9 +26,9 @@ extern "C" {
 
 // Declares an SQL-callable C function of the same name. Before PostgreSQL 16 PGDLLEXPORT is empty on ELF systems, so the
 // hidden visibility that the library is built with is lifted here by hand.
-#define RETRAIN_FUNCTION(name)                                   \
-  _Pragma("GCC visibility push(default)") extern "C" {           \
-    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                    \
-    PG_FUNCTION_INFO_V1(name);                                   \
-  }                                                              \
+#define RETRAIN_FUNCTION(name)                         \
+  _Pragma("GCC visibility push(default)") extern "C" { \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);          \
+    PG_FUNCTION_INFO_V1(name);                         \
+  }                                                    \
   _Pragma("GCC visibility pop") static_assert(true, "")

@@ -23,8 +23,16 @@ static constexpr int kMaxTop = 1000;
 
 // Columns of ai_intent_prediction.
 enum PredictionColumn {
-  kMessage, kPredictedIntent, kConfidence, kTopIntents, kDecision, kIsUncertain, kModelVersion, kModelTrained,
-  kDecisionSource, kColumns
+  kMessage,
+  kPredictedIntent,
+  kConfidence,
+  kTopIntents,
+  kDecision,
+  kIsUncertain,
+  kModelVersion,
+  kModelTrained,
+  kDecisionSource,
+  kColumns
 };
 
 // What a call site keeps between calls.
@@ -93,7 +101,8 @@ static Datum top_intents(const Answer& answer, int top) {
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }
 
-static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, text* message, int top, int64 version_id) {
+static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, text* message, int top,
+                                  int64 version_id) {
   Datum values[kColumns] = {};
   bool nulls[kColumns];
   for (bool& is_null : nulls) is_null = true;

@@ -1,13 +1,16 @@
 // The table of running trainings in shared memory, the notices, and the function under the view ai_training_progress.
 #include "pg/progress.h"
 
+#include "pg/catalog.h"
 #include "pg/materialized.h"
 #include "pg/settings.h"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "utils/array.h"
 #include "utils/timestamp.h"
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
@@ -20,7 +23,8 @@ static constexpr int kSlots = 128;
 static constexpr char kName[] = "pg_retrain progress";
 
 struct ProgressSlot {
-  int pid;  // 0: free
+  int pid;       // 0: free
+  Oid database;  // models are named within a database
   char model_name[256];
   char phase[32];
   uint64 done, total;
@@ -117,6 +121,7 @@ void progress_begin(MemoryContext context, const char* model_name) {
   if (own_slot != nullptr) {
     memset(own_slot, 0, sizeof *own_slot);
     own_slot->pid = MyProcPid;
+    own_slot->database = MyDatabaseId;
     strlcpy(own_slot->model_name, model_name, sizeof own_slot->model_name);
     own_slot->started_at = now;
   }
@@ -144,18 +149,48 @@ void progress_update(const char* phase, uint64 done, uint64 total, double percen
   notice(phase, percent);
 }
 
-// Rows (pid, model_name, phase, done, total, percent, started_at) of the trainings that run now; total is null while it is
-// not known.
+// The models whose rows the current user may read, or null for all: row-level security's own answer.
+static ArrayType* visible_models(Oid schema) {
+  SPI_connect();
+  run_own_statement(psprintf("SELECT %s()", own_name(schema, "retrain_visible_models")), 0, nullptr, nullptr, nullptr,
+                    SPI_OK_SELECT);
+  bool is_null = true;
+  const Datum models = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+  ArrayType* copy = nullptr;
+  if (!is_null) {
+    struct varlena* value = PG_DETOAST_DATUM(models);
+    copy = static_cast<ArrayType*>(SPI_palloc(VARSIZE(value)));
+    memcpy(copy, value, VARSIZE(value));
+  }
+  SPI_finish();
+  return copy;
+}
+
+static bool may_see(const char* model_name, const Datum* visible, int n) {
+  for (int i = 0; i < n; ++i)
+    if (strcmp(TextDatumGetCString(visible[i]), model_name) == 0) return true;
+  return false;
+}
+
+// Rows (pid, model_name, phase, done, total, percent, started_at) of the trainings that run now in this database, of the
+// models that the caller may read; total is null while it is not known.
 Datum retrain_progress(PG_FUNCTION_ARGS) {
   ReturnSetInfo* result = begin_materialized(fcinfo);
   if (shared_table() == nullptr) return static_cast<Datum>(0);
+  ArrayType* models = visible_models(own_schema(fcinfo));
+  Datum* visible = nullptr;
+  bool* nulls_unused;
+  int n_visible = 0;
+  if (models != nullptr)
+    deconstruct_array(models, TEXTOID, -1, false, TYPALIGN_INT, &visible, &nulls_unused, &n_visible);
   auto* copy = static_cast<ProgressSlot*>(palloc(sizeof table->slots));
   LWLockAcquire(&table->lock, LW_SHARED);
   memcpy(copy, table->slots, sizeof table->slots);
   LWLockRelease(&table->lock);
   for (int i = 0; i < kSlots; ++i) {
     const ProgressSlot& slot = copy[i];
-    if (slot.pid == 0) continue;
+    if (slot.pid == 0 || slot.database != MyDatabaseId) continue;
+    if (models != nullptr && !may_see(slot.model_name, visible, n_visible)) continue;
     Datum values[7] = {Int32GetDatum(slot.pid),
                        CStringGetTextDatum(slot.model_name),
                        CStringGetTextDatum(slot.phase),

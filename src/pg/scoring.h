@@ -11,9 +11,9 @@ text* model_name_argument(FunctionCallInfo fcinfo, int n);
 
 struct Answer {
   const ResolvedVersion* resolved;
-  CachedModel* cached;     // null when there is no live version
-  text* correction;        // the corrected intent when a person has corrected this very text, else null
-  uint32 best;             // most probable class of `cached`
+  CachedModel* cached;  // null when there is no live version
+  text* correction;     // the corrected intent when a person has corrected this very text, else null
+  uint32 best;          // most probable class of `cached`
 };
 
 // Resolves, loads and scores. Probabilities are computed only when asked for.

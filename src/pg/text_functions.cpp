@@ -25,8 +25,7 @@ Datum retrain_text_key(PG_FUNCTION_ARGS) {
 
 Datum retrain_identity_text(PG_FUNCTION_ARGS) {
   const std::string_view message = utf8_of_text(PG_GETARG_TEXT_PP(0));
-  auto* identity = make_owned<std::string>(CurrentMemoryContext, [&] {
-    return new std::string(retrain::IdentityText(message, backend_stop()));
-  });
+  auto* identity = make_owned<std::string>(
+      CurrentMemoryContext, [&] { return new std::string(retrain::IdentityText(message, backend_stop())); });
   PG_RETURN_TEXT_P(text_of_utf8(*identity));
 }

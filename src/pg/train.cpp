@@ -28,17 +28,17 @@ static constexpr std::chrono::milliseconds kStep{25};
 struct TrainingOrder {
   const char* model_name;
   Jsonb* config;
-  const char* query;        // rows to train on
-  bool own_query;           // made by the extension, not by the caller
-  bytea* live_artifact;     // null: no live version
+  const char* query;     // rows to train on
+  bool own_query;        // made by the extension, not by the caller
+  bytea* live_artifact;  // null: no live version
   int32 min_samples;
   float4 human_weight, max_f1_regression, recent_min_ratio, confidence_threshold;
   int32 recent_min_rows;
   int64 recent_since;
 };
 
-static retrain::TrainingRequest* make_request(const TrainingOrder& order, const ConfigValues& config, const uint8_t* live,
-                                              size_t live_size, uint64_t memory, int threads) {
+static retrain::TrainingRequest* make_request(const TrainingOrder& order, const ConfigValues& config,
+                                              const uint8_t* live, size_t live_size, uint64_t memory, int threads) {
   auto request = std::make_unique<retrain::TrainingRequest>();
   request->config = retrain::ParseIntentConfig({config.values, config.size});
   request->min_samples = static_cast<uint64_t>(order.min_samples);
@@ -143,8 +143,8 @@ static pg_uuid_t* begin_run(FunctionCallInfo fcinfo, Oid schema, TrainingOrder* 
   values[4] = text_or_null(source, &nulls[4]);
   nulls[5] = 'n';
   values[5] = static_cast<Datum>(0);
-  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4, $5, $6)", own_name(schema, "retrain_begin_run")), 6, types,
-                    values, nulls, SPI_OK_SELECT);
+  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4, $5, $6)", own_name(schema, "retrain_begin_run")), 6,
+                    types, values, nulls, SPI_OK_SELECT);
   order->config = DatumGetJsonbPCopy(begin_value("effective_config"));
   order->own_query = source == nullptr;
   order->query = source != nullptr ? source : TextDatumGetCString(begin_value("rows_query"));
@@ -166,7 +166,8 @@ static pg_uuid_t* begin_run(FunctionCallInfo fcinfo, Oid schema, TrainingOrder* 
 }
 
 static void check_promote(const char* promote) {
-  if (promote != nullptr && (strcmp(promote, "gate") == 0 || strcmp(promote, "always") == 0 || strcmp(promote, "never") == 0))
+  if (promote != nullptr &&
+      (strcmp(promote, "gate") == 0 || strcmp(promote, "always") == 0 || strcmp(promote, "never") == 0))
     return;
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_promote is not known"),
                   errdetail("given %s, accepted: gate, always, never", promote != nullptr ? promote : "null"),
@@ -182,7 +183,8 @@ Datum train_intent_model(PG_FUNCTION_ARGS) {
   SPI_connect();
   TrainingOrder order;
   pg_uuid_t* run_id = begin_run(fcinfo, schema, &order);
-  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
+  const MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
   const retrain::TrainingResult& result = train(context, order)->result();
   Oid types[] = {UUIDOID, JSONBOID, BYTEAOID, TEXTOID};
   char nulls[] = "    ";
@@ -193,8 +195,8 @@ Datum train_intent_model(PG_FUNCTION_ARGS) {
   else
     values[2] = PointerGetDatum(artifact_of(result));
   MemoryContextDelete(context);
-  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4)", own_name(schema, "retrain_finish_run")), 4, types, values,
-                    nulls, SPI_OK_SELECT);
+  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4)", own_name(schema, "retrain_finish_run")), 4, types,
+                    values, nulls, SPI_OK_SELECT);
   const HeapTupleHeader row = SPI_returntuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
   SPI_finish();
   PG_RETURN_DATUM(HeapTupleHeaderGetDatum(row));
@@ -223,7 +225,8 @@ Datum verify_model(PG_FUNCTION_ARGS) {
   order.human_weight = DatumGetFloat4(begin_value("human_weight"));
   order.confidence_threshold = DatumGetFloat4(begin_value("confidence_threshold"));
   order.recent_since = retrain::kNoTime;
-  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
+  const MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
   const retrain::TrainingResult& result = train(context, order)->result();
   char nulls[] = "   ";
   values[1] = result_jsonb(context, result);
@@ -232,8 +235,8 @@ Datum verify_model(PG_FUNCTION_ARGS) {
   else
     values[2] = PointerGetDatum(artifact_of(result));
   MemoryContextDelete(context);
-  run_own_statement(psprintf("SELECT %s($1, $2, $3)", own_name(schema, "retrain_finish_verification")), 3, types, values,
-                    nulls, SPI_OK_SELECT);
+  run_own_statement(psprintf("SELECT %s($1, $2, $3)", own_name(schema, "retrain_finish_verification")), 3, types,
+                    values, nulls, SPI_OK_SELECT);
   bool is_null;
   const Datum verdict = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
   auto* copy = static_cast<Jsonb*>(SPI_palloc(VARSIZE(DatumGetJsonbP(verdict))));

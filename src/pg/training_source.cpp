@@ -37,7 +37,9 @@ static void check_type(SourceColumn column, Oid type) {
   switch (column) {
     case kText:
     case kIntent:
-    case kSplit: fits = category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM || type == UNKNOWNOID; break;
+    case kSplit:
+      fits = category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM || type == UNKNOWNOID;
+      break;
     case kWeight:
       fits = category == TYPCATEGORY_NUMERIC;
       wanted = "a number";
@@ -57,7 +59,9 @@ static void check_type(SourceColumn column, Oid type) {
                     errmsg("column \"%s\" of p_source has the wrong type", kColumnNames[column]),
                     errdetail("found %s, expected %s", format_type_be(type), wanted),
                     errhint("cast it in the query, for example %s::%s", kColumnNames[column],
-                            column == kWeight ? "float8" : column == kCreatedAt ? "timestamptz" : "text")));
+                            column == kWeight      ? "float8"
+                            : column == kCreatedAt ? "timestamptz"
+                                                   : "text")));
 }
 
 static void describe_source(TupleDesc desc, Source* source) {
@@ -78,10 +82,11 @@ static void describe_source(TupleDesc desc, Source* source) {
   }
   for (const SourceColumn required : {kText, kIntent}) {
     if (source->column[required] != 0) continue;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("p_source gives no column \"%s\"", kColumnNames[required]),
-                    errdetail("needed: text, intent; optional: weight, split, created_at"),
-                    errhint("name the columns in the query, for example: select body as text, topic as intent from …")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source gives no column \"%s\"", kColumnNames[required]),
+         errdetail("needed: text, intent; optional: weight, split, created_at"),
+         errhint("name the columns in the query, for example: select body as text, topic as intent from …")));
   }
 }
 

@@ -31,7 +31,7 @@ begin
   effective_config := v_run.model_config;
   source := v_run.source;
   -- Rows that came after the run are not part of it.
-  rows_query := format('select q.* from (%s) q where q.created_at <= %L::timestamptz',
+  rows_query := format('select q.* from (%s) q where q.created_at operator(pg_catalog.<=) %L::pg_catalog.timestamptz',
     @extschema@.retrain_rows_query(v_version.model_name), v_run.started_at);
   human_weight := (select m.human_weight from @extschema@.ai_models m where m.model_name = v_version.model_name);
   confidence_threshold := coalesce(

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size >= 32) {
     const uint64_t total = size;
     std::memcpy(artifact.data() + 16, &total, sizeof total);
-    const uint32_t crc = retrain::Crc32c(std::span<const uint8_t>(artifact).subspan(32));
+    const uint32_t crc = retrain::Crc32c(std::span<const uint8_t>(artifact).subspan(28));
     std::memcpy(artifact.data() + 24, &crc, sizeof crc);
   }
   try {

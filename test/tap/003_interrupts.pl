@@ -48,21 +48,38 @@ my %config = (
     'evaluating' => '{"preset": "classic"}',
 );
 
+# A session whose trainings use threads.
+sub trainer {
+    my $session = session($node);
+    $session->query_ok('set pg_retrain.max_threads = 4');
+    return $session;
+}
+
 # Starts a training and ends it in that phase, again until it was caught there; a training that was faster counts only as
-# a reason to try again. Gives the result, or nothing.
+# a reason to try again. In the given session, or in a new one for each try. Gives the result and the counts from before,
+# or nothing.
 sub ended_in_phase {
-    my ($session, $pid, $phase, $action) = @_;
+    my ($phase, $action, $given) = @_;
     for my $try (1 .. 20) {
+        my $session = $given // trainer();
+        my $pid = session_pid($session);
         my $before = counts($node, 'postgres');
         $session->start(train_sql(model => 'm', promote => 'never', source => $source{$phase},
                 defined $config{$phase} ? (config => $config{$phase}) : ()));
         my $did = $watcher->query_ok("select act_in_phase($pid, '$phase', '$action')");
         my $result = $session->finish;
+        $session->close unless defined $given;
         return ($result, $before) if $did eq 'done' && ($result->{lost} || defined $result->{sqlstate});
-        # A cancel that came too late is meant for nothing.
-        eval { $session->query_ok('select 1') } or $session->query_ok('select 1');
+        # A cancel that came too late may hit this instead.
+        $session->query('select 1') if defined $given;
     }
     return;
+}
+
+# These last long enough on any machine; the others may be over before anybody looks.
+sub must_be_caught {
+    my ($phase) = @_;
+    return $phase eq 'reading rows' || $phase eq 'fitting';
 }
 
 sub nothing_left {
@@ -75,16 +92,14 @@ sub nothing_left {
 
 # ---- pg_cancel_backend, in one session that goes on ------------------------------------------------------------------
 
-my $session = session($node);
+my $session = trainer();
 my $pid = session_pid($session);
-$session->query_ok('set pg_retrain.max_threads = 4');
 my $threads = thread_count($pid);
 for my $phase ('reading rows', 'weighting features', 'fitting', 'calibrating', 'evaluating') {
-    my ($result, $before) = ended_in_phase($session, $pid, $phase, 'cancel');
+    my ($result, $before) = ended_in_phase($phase, 'cancel', $session);
     SKIP: {
-        skip "no training was caught $phase", 5 if !defined $result && $phase ne 'reading rows' && $phase ne 'fitting';
-        ok(defined $result, "a training was caught $phase");
-        error_is($result, '57014', qr/^canceling statement due to user request/, "cancelled $phase: 57014");
+        skip "no training was caught $phase", 4 if !defined $result && !must_be_caught($phase);
+        error_is($result // {}, '57014', qr/^canceling statement due to user request/, "cancelled $phase: 57014");
         nothing_left("cancelled $phase", $before);
         is(thread_count($pid), $threads, "cancelled $phase: no thread is left");
     }
@@ -95,16 +110,13 @@ is($session->query_ok(q{select (predict_intent('my card has not arrived', 'm')).
 # ---- pg_terminate_backend --------------------------------------------------------------------------------------------
 
 for my $phase ('reading rows', 'weighting features', 'fitting', 'calibrating', 'evaluating') {
-    my $victim = session($node);
-    $victim->query_ok('set pg_retrain.max_threads = 4');
-    my ($result, $before) = ended_in_phase($victim, session_pid($victim), $phase, 'terminate');
+    my ($result, $before) = ended_in_phase($phase, 'terminate');
     SKIP: {
-        skip "no training was caught $phase", 4 if !defined $result && $phase ne 'reading rows' && $phase ne 'fitting';
-        ok(defined $result, "a training to terminate was caught $phase");
-        ok($result->{lost} && ($result->{sqlstate} // '') eq '57P01', "terminated $phase: 57P01") or diag($result->{err});
+        skip "no training was caught $phase", 3 if !defined $result && !must_be_caught($phase);
+        ok($result->{lost} && ($result->{sqlstate} // '') eq '57P01', "terminated $phase: 57P01")
+            or diag($result->{err} // 'never caught');
         nothing_left("terminated $phase", $before);
     }
-    $victim->close;
 }
 is($session->query_ok('select 1'), '1', 'other sessions never noticed');
 
@@ -135,55 +147,61 @@ $session->close;
 
 # ---- 200 cancelled trainings in one session --------------------------------------------------------------------------
 
-# The moments are random, but the same in every run: SplitMix64 would be too much, a linear congruence is enough.
+# The moments are random, but the same in every run.
 my $random = 42;
-my $next = sub {
+
+sub random_below {
     my ($below) = @_;
     $random = ($random * 1103515245 + 12345) % 2**31;
     return int($random / 2**16) % $below;
-};
+}
 
 $session = session($node);
 $pid = session_pid($session);
 $session->query_ok('set pg_retrain.max_threads = 2; set pg_retrain.progress = on');
 $before = counts($node, 'postgres');
+# A training that reads for long, one that weighs and fits, and one that is over in a few milliseconds.
+my @choice = (
+    [ 60, 'select text, intent, split from banking' ],
+    [ 60, 'select text, intent, split from banking where id % 20 = 0' ],
+    [ 25, 'select text, intent, split from small' ]);
 my ($cancelled, $completed, @memory, %phases, @strange) = (0, 0);
-for my $round (1 .. 240) {
-    # A training that reads for long, one that fits for long, and one that is over in less than 60 ms.
-    my @choice = (
-        'select text, intent, split from banking',
-        'select text, intent, split from banking where id % 20 = 0',
-        'select text, intent, split from small');
-    my $sql = 'set statement_timeout = ' . (1 + $next->(60)) . "; begin;\n"
-        . train_sql(model => 'm', promote => 'never', source => $choice[ $next->(3) ])
+while ($cancelled < 240 && $cancelled + $completed < 1000 && @strange < 5) {
+    my ($below, $rows) = @{ $choice[ random_below(scalar @choice) ] };
+    my $sql = 'set statement_timeout = ' . (1 + random_below($below)) . "; begin;\n"
+        . train_sql(model => 'm', promote => 'never', source => $rows)
         . ";\nrollback; reset statement_timeout";
     my $result = $session->query($sql);
     if ($result->{lost}) {
-        push @strange, "round $round: the connection is lost: $result->{err}";
+        push @strange, "the connection is lost: $result->{err}";
         last;
     }
     if (!defined $result->{sqlstate}) {
         ++$completed;
-    } elsif ($result->{sqlstate} eq '57014') {
-        ++$cancelled;
-        my @said = $result->{err} =~ /NOTICE:.*training: ([a-z ]+),/g;
-        ++$phases{ @said ? $said[-1] : 'before the first row' };
-    } else {
-        push @strange, "round $round: $result->{err}";
+        next;
     }
-    # The first 40 rounds fill caches and let malloc find its size.
-    push @memory, [ $round, memory_kb($pid) ] if $round > 40 && $round % 10 == 0;
+    if ($result->{sqlstate} ne '57014') {
+        push @strange, $result->{err};
+        next;
+    }
+    my @said = $result->{err} =~ /NOTICE:.*training: ([a-z ]+),/g;
+    ++$phases{ @said ? $said[-1] : 'before the first row' };
+    # The first 40 fill caches and let malloc find its size. It gives back only what is free at the end of its heap, so
+    # what stays differs from training to training; a leak raises the least of every twenty.
+    next if ++$cancelled <= 40;
+    my $window = int(($cancelled - 41) / 20);
+    my $now = memory_kb($pid);
+    $memory[$window] = [ $window * 20, $now ] if !defined $memory[$window] || $now < $memory[$window][1];
 }
 is(join("\n", @strange), '', 'every training in a storm of timeouts completes or is cancelled');
-cmp_ok($cancelled, '>=', 100, 'most of them were cancelled');
+is($cancelled, 240, '240 trainings were cancelled');
 note("$cancelled cancelled, $completed completed; last phase reported: "
         . join(', ', map { "$_ $phases{$_}" } sort keys %phases));
 is(thread_count($pid), 1, 'no thread is left');
 nothing_left('a storm of timeouts', $before);
 my $slope = slope_kb(100, @memory);
-cmp_ok($slope, '<=', 64, 'memory stays flat over 200 cancelled trainings')
-    or diag(join(' ', map { "$_->[0]:$_->[1]" } @memory));
-note("$slope kB in 100");
+cmp_ok($slope, '<=', 64, 'memory stays flat over 200 cancelled trainings');
+note("$slope kB in 100: " . join(' ', map { $_->[1] } @memory));
 is($session->query_ok(q{select (predict_intent('my card has not arrived', 'm')).predicted_intent is not null}), 't',
     'the session predicts');
 

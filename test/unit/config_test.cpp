@@ -65,14 +65,33 @@ TEST(Config, AKeyThatWasMeantIsNamed) {
 TEST(Config, WrongValuesNameTheKeyAndTheRange) {
   const double reversed[] = {3, 1}, zero[] = {0, 2}, fraction[] = {1.5, 2}, three[] = {1, 2, 3}, wide[] = {1, 99};
   const double bad_split[] = {0.5, 0.1, 0.1}, no_train[] = {0, 0.5, 0.5};
-  for (const ConfigValue& value :
-       {Number("c", 0), Number("c", -1), Number("c", 1e300), Text("c", "big"), Numbers("word_ngrams", reversed),
-        Numbers("word_ngrams", zero), Numbers("word_ngrams", fraction), Numbers("word_ngrams", three),
-        Numbers("char_ngrams", wide), Number("min_df", -1), Number("min_df", 1.5), Number("max_df", 0),
-        Number("max_features", -1), Number("max_features", 1e12), Number("folds", 1), Number("folds", 21),
-        Number("seed", -1), Number("seed", 0.5), Bool("class_weight", true), Text("classifier", "svm"),
-        Text("calibration", "isotonic"), Text("strip_accents", "ascii"), Number("text_stats", 1),
-        Numbers("split", bad_split), Numbers("split", no_train), Text("preset", "fast"), Null("sublinear_tf")}) {
+  for (const ConfigValue& value : {Number("c", 0),
+                                   Number("c", -1),
+                                   Number("c", 1e300),
+                                   Text("c", "big"),
+                                   Numbers("word_ngrams", reversed),
+                                   Numbers("word_ngrams", zero),
+                                   Numbers("word_ngrams", fraction),
+                                   Numbers("word_ngrams", three),
+                                   Numbers("char_ngrams", wide),
+                                   Number("min_df", -1),
+                                   Number("min_df", 1.5),
+                                   Number("max_df", 0),
+                                   Number("max_features", -1),
+                                   Number("max_features", 1e12),
+                                   Number("folds", 1),
+                                   Number("folds", 21),
+                                   Number("seed", -1),
+                                   Number("seed", 0.5),
+                                   Bool("class_weight", true),
+                                   Text("classifier", "svm"),
+                                   Text("calibration", "isotonic"),
+                                   Text("strip_accents", "ascii"),
+                                   Number("text_stats", 1),
+                                   Numbers("split", bad_split),
+                                   Numbers("split", no_train),
+                                   Text("preset", "fast"),
+                                   Null("sublinear_tf")}) {
     const Error error = Rejection(value);
     EXPECT_EQ(error.code(), ErrorCode::kInvalidParameter);
     EXPECT_NE(error.message().find(std::string(value.key)), std::string::npos) << value.key;

@@ -82,7 +82,7 @@ TEST(Container, SectionsOutsideAreFoundEvenUnderARightChecksum) {
     auto hostile = bytes;
     const uint64_t huge = ~uint64_t{0} - 63;
     std::memcpy(hostile.data() + field, &huge, sizeof huge);
-    const uint32_t crc = Crc32c(std::span<const uint8_t>(hostile).subspan(32));
+    const uint32_t crc = Crc32c(std::span<const uint8_t>(hostile).subspan(28));
     std::memcpy(hostile.data() + 24, &crc, sizeof crc);
     EXPECT_EQ(CodeOf(hostile), ErrorCode::kDataCorrupted) << field;
   }

@@ -118,7 +118,8 @@ TEST(Trainer, EveryPresetClassifierAndCalibrationServesAsItWasMeasured) {
         float sum = 0;
         for (const float p : scratch.probabilities) sum += p;
         EXPECT_NEAR(sum, 1, 1e-4);
-        EXPECT_EQ(scratch.probabilities[best], *std::max_element(scratch.probabilities.begin(), scratch.probabilities.end()));
+        EXPECT_EQ(scratch.probabilities[best],
+                  *std::max_element(scratch.probabilities.begin(), scratch.probabilities.end()));
       }
       EXPECT_EQ(static_cast<double>(correct) / static_cast<double>(result.test_rows), result.candidate.all.accuracy);
     }
@@ -185,14 +186,16 @@ TEST(Trainer, BadRowsAreErrors) {
   const Stop stop{never};
   IntentTrainer trainer(Request());
   for (const double weight : {0.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)})
-    EXPECT_THROW(trainer.Add({"text", "label", weight}, stop), Error);
-  EXPECT_THROW(trainer.Add({"text", "label", 1, "holdout"}, stop), Error);
-  EXPECT_THROW(trainer.Add({"text", std::string(2000, 'x')}, stop), Error);
+    EXPECT_THROW(trainer.Add({"text", "label", weight, "", kNoTime, false}, stop), Error);
+  EXPECT_THROW(trainer.Add({"text", "label", 1, "holdout", kNoTime, false}, stop), Error);
+  const std::string overlong(kMaxLabelBytes + 1, 'x');
+  EXPECT_THROW(trainer.Add({"text", overlong, 1, "", kNoTime, false}, stop), Error);
 }
 
 TEST(Trainer, SingletonAndRareIntentsDoNotBreakAnything) {
   auto rows = Lessons(60);
-  for (int i = 0; i < 20; ++i) rows.push_back({"unique thing " + std::to_string(i * 7919), "rare " + std::to_string(i), "train"});
+  for (int i = 0; i < 20; ++i)
+    rows.push_back({"unique thing " + std::to_string(i * 7919), "rare " + std::to_string(i), "train"});
   for (const auto calibration : {CalibrationKind::kSoftmax, CalibrationKind::kSigmoid}) {
     TrainingRequest request = Request();
     request.config.calibration = calibration;
@@ -236,9 +239,10 @@ TEST(Trainer, TheLiveVersionIsScoredOnTheSameRows) {
 TEST(Trainer, AStopEndsTheStep) {
   const Stop running{never};
   IntentTrainer trainer(Request());
-  for (const Row& row : Lessons(600)) trainer.Add({row.text, row.label, row.weight, row.split}, running);
+  for (const Row& row : Lessons(600))
+    trainer.Add({row.text, row.label, row.weight, row.split, row.at, row.human}, running);
   const auto later = std::chrono::steady_clock::now() + std::chrono::hours(1);
-  EXPECT_THROW(while (!trainer.Step({later, Stop{always}, 1})) {}, Cancelled);
+  EXPECT_THROW(while (!trainer.Step({later, Stop{always}, 1})){}, Cancelled);
 }
 
 TEST(Model, EveryTruncationAndFlippedByteIsFound) {
@@ -247,10 +251,10 @@ TEST(Model, EveryTruncationAndFlippedByteIsFound) {
   request.config.analyzer.word_ngrams = {1, 1};
   auto artifact = Train(request, Lessons(30)).artifact;
   for (size_t size = 0; size < artifact.size(); size += 1 + size / 64)
-    EXPECT_THROW(IntentModel model(std::span(artifact).first(size)), Error) << size;
+    EXPECT_THROW(IntentModel(std::span<const uint8_t>(artifact).first(size)), Error) << size;
   for (size_t i = 0; i < artifact.size(); ++i) {
     artifact[i] ^= 0x41;
-    EXPECT_THROW(IntentModel model(artifact), Error) << i;
+    EXPECT_THROW(IntentModel(std::span<const uint8_t>(artifact)), Error) << i;
     artifact[i] ^= 0x41;
   }
 }

@@ -16,11 +16,11 @@
 #define EIGEN_MPL2_ONLY
 #define EIGEN_DONT_PARALLELIZE
 // A destructor or noexcept function of Eigen that asserts would still end the process; there is none on our paths.
-#define eigen_assert(condition)                                                                            \
-  do {                                                                                                     \
-    if (!(condition))                                                                                      \
+#define eigen_assert(condition)                                                                              \
+  do {                                                                                                       \
+    if (!(condition))                                                                                        \
       throw ::retrain::Error(::retrain::ErrorCode::kInternal, "linear algebra assertion failed", #condition, \
-                             "please report a bug");                                                       \
+                             "please report a bug");                                                         \
   } while (false)
 
 #include <Eigen/Dense>

@@ -16,13 +16,13 @@
 namespace retrain {
 
 enum class ErrorCode {
-  kInvalidParameter,   // 22023
-  kUndefinedObject,    // 42704
-  kDataCorrupted,      // XX001
-  kNotSupported,       // 0A000
-  kOutOfMemory,        // 53200
-  kLimitExceeded,      // 54000
-  kInternal,           // XX000
+  kInvalidParameter,  // 22023
+  kUndefinedObject,   // 42704
+  kDataCorrupted,     // XX001
+  kNotSupported,      // 0A000
+  kOutOfMemory,       // 53200
+  kLimitExceeded,     // 54000
+  kInternal,          // XX000
 };
 
 class Error : public std::exception {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kMagic[] = {'R', 'E', 'T', 'R', 'A', 'I', 'N', '\n'};
 constexpr uint32_t kFormat = 1;
-constexpr size_t kHeaderBytes = 32, kSectionBytes = 24, kAlignment = 64, kMaxSections = 64;
+constexpr size_t kHeaderBytes = 32, kCheckedFrom = 28, kSectionBytes = 24, kAlignment = 64, kMaxSections = 64;
 
 [[noreturn]] void Corrupted(const std::string& detail) {
   throw Error(ErrorCode::kDataCorrupted, "stored model is corrupt", detail,
@@ -52,7 +52,7 @@ std::vector<uint8_t> ContainerWriter::Finish(ModelKind kind) const {
     out.PutBytes(bytes.data(), bytes.size());
   }
   std::vector<uint8_t> artifact = out.Take();
-  const uint32_t crc = Crc32c(std::span<const uint8_t>(artifact).subspan(kHeaderBytes));
+  const uint32_t crc = Crc32c(std::span<const uint8_t>(artifact).subspan(kCheckedFrom));
   std::memcpy(artifact.data() + 24, &crc, sizeof crc);
   return artifact;
 }
@@ -73,7 +73,7 @@ ContainerReader::ContainerReader(std::span<const uint8_t> artifact) {
   const auto n_sections = in.Get<uint32_t>();
   if (total != artifact.size())
     Corrupted(std::to_string(artifact.size()) + " bytes where the header says " + std::to_string(total));
-  if (Crc32c(artifact.subspan(kHeaderBytes)) != crc) Corrupted("the checksum does not match");
+  if (Crc32c(artifact.subspan(kCheckedFrom)) != crc) Corrupted("the checksum does not match");
   if (kind != static_cast<uint32_t>(ModelKind::kIntent))
     throw Error(ErrorCode::kNotSupported, "stored model is of a kind this release does not know",
                 "kind " + std::to_string(kind), "upgrade the extension's library");

@@ -5,7 +5,7 @@
 //   8       4     format version (1)
 //   12      4     kind of model (ModelKind)
 //   16      8     total size in bytes
-//   24      4     CRC-32C of everything from offset 32 on
+//   24      4     CRC-32C of everything from offset 28 on
 //   28      4     number of sections, at most 64
 //   32      24 n  sections: u32 id (ascending, unique), u32 zero, u64 offset, u64 size
 //   …             section bytes, each starting at a multiple of 64

@@ -32,10 +32,10 @@ struct Metrics {
   uint64_t rows = 0;
   double accuracy = 0;
   double macro_precision = 0, macro_recall = 0, macro_f1 = 0;  // over labels that occur as truth or prediction
-  double log_loss = 0;                    // natural log, probabilities clipped to [1e-15, 1]
-  double expected_calibration_error = 0;  // 15 equal-width bins of `confidence`, weighted by rows
+  double log_loss = 0;                                         // natural log, probabilities clipped to [1e-15, 1]
+  double expected_calibration_error = 0;                       // 15 equal-width bins of `confidence`, weighted by rows
   double mean_confidence = 0;
-  std::vector<ClassMetrics> classes;      // ascending label, labels that occur as truth or prediction
+  std::vector<ClassMetrics> classes;  // ascending label, labels that occur as truth or prediction
   std::map<std::pair<uint32_t, uint32_t>, uint64_t> confusion;  // (truth, predicted) -> rows, non-zero only
 };
 

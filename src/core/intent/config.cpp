@@ -90,7 +90,7 @@ bool ApplyPreset(IntentConfig& config, const ConfigValue& v) {
   if (v.type != Type::kString || (v.string != "default" && v.string != "classic")) return false;
   config = IntentConfig{};
   if (v.string == "classic") {
-    config.analyzer = {AccentFolding::kSpanish, {1, 3}, {0, 0}, 2, false};
+    config.analyzer = {AccentFolding::kSpanish, {1, 3}, {0, 0}, false, 2};
     config.c = 1;
     config.sublinear_tf = false;
     config.min_df = 1;
@@ -183,7 +183,8 @@ const Parameter kParameters[] = {
     {"sublinear_tf", "boolean", "true | false", "count an n-gram that occurs n times in a message as 1 + ln(n)",
      [](IntentConfig& c, const ConfigValue& v) { return SetBool(v, c.sublinear_tf); },
      [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.sublinear_tf); }},
-    {"strip_accents", "text", "none | spanish (áéíóúüñ) | unicode (every combining mark); true is unicode, false is none",
+    {"strip_accents", "text",
+     "none | spanish (áéíóúüñ) | unicode (every combining mark); true is unicode, false is none",
      "accents folded before the text is read",
      [](IntentConfig& c, const ConfigValue& v) {
        if (v.type == Type::kBool || v.type == Type::kNull) {
@@ -257,15 +258,20 @@ std::string Quoted(std::string_view text) { return "\"" + Shortened(text, 100) +
 std::string Describe(const ConfigValue& v) {
   JsonWriter json;
   switch (v.type) {
-    case Type::kNull: return "null";
-    case Type::kBool: return v.boolean ? "true" : "false";
-    case Type::kNumber: return json.Number(v.number).Take();
-    case Type::kString: return Quoted(v.string);
+    case Type::kNull:
+      return "null";
+    case Type::kBool:
+      return v.boolean ? "true" : "false";
+    case Type::kNumber:
+      return json.Number(v.number).Take();
+    case Type::kString:
+      return Quoted(v.string);
     case Type::kNumbers:
       json.Array();
       for (const double number : v.numbers) json.Number(number);
       return json.Close().Take();
-    case Type::kOther: break;
+    case Type::kOther:
+      break;
   }
   return "a value of another type";
 }
@@ -286,7 +292,8 @@ std::string Describe(const ConfigValue& v) {
 }
 
 [[noreturn]] void RejectValue(const Parameter& parameter, const ConfigValue& value) {
-  throw Error(ErrorCode::kInvalidParameter, "invalid value for configuration key \"" + std::string(parameter.name) + "\"",
+  throw Error(ErrorCode::kInvalidParameter,
+              "invalid value for configuration key \"" + std::string(parameter.name) + "\"",
               "given " + Describe(value) + ", accepted: " + parameter.range,
               std::string("\"") + parameter.name + "\" is " + parameter.description);
 }

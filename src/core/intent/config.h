@@ -19,7 +19,7 @@ namespace retrain {
 
 struct IntentConfig {
   std::string preset = "default";
-  AnalyzerConfig analyzer{AccentFolding::kUnicode, {1, 2}, {2, 4}, 1, false};
+  AnalyzerConfig analyzer{AccentFolding::kUnicode, {1, 2}, {2, 4}, false, 1};
   bool sublinear_tf = true;
   double min_df = 0;          // 0: chosen from the number of training rows; >= 1 a count, below 1 a share
   double max_df = 1.0;        // <= 1 a share, above 1 a count

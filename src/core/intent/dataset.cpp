@@ -15,10 +15,10 @@ struct SplitName {
   const char* name;
   Split split;
 };
-constexpr SplitName kSplitNames[] = {{"train", Split::kTrain},           {"training", Split::kTrain},
-                                     {"validation", Split::kValidation}, {"val", Split::kValidation},
-                                     {"valid", Split::kValidation},      {"dev", Split::kValidation},
-                                     {"test", Split::kTest}};
+constexpr SplitName kSplitNames[] = {
+    {"train", Split::kTrain},    {"training", Split::kTrain},   {"validation", Split::kValidation},
+    {"val", Split::kValidation}, {"valid", Split::kValidation}, {"dev", Split::kValidation},
+    {"test", Split::kTest}};
 
 }  // namespace
 
@@ -72,9 +72,8 @@ void Dataset::Fill(const LabelledMessage& message, const Stop& stop, DatasetRow&
     test_text_ += message.text;
   } else if (row.split == Split::kTrain) {
     analyzer_.Read(message.text, stop);
-    analyzer_.ForEachTerm(stop, [this](FeatureKind kind, std::string_view term) {
-      terms_.push_back(vocabulary_.Add(kind, term));
-    });
+    analyzer_.ForEachTerm(
+        stop, [this](FeatureKind kind, std::string_view term) { terms_.push_back(vocabulary_.Add(kind, term)); });
     row.n_terms = static_cast<uint32_t>(terms_.size() - row.first_term);
     if (config_.analyzer.text_stats) {
       row.stats_row = static_cast<uint32_t>(stats_.size());

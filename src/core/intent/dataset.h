@@ -27,27 +27,27 @@ inline constexpr size_t kMaxLabelBytes = 1024;
 
 // A labelled message as the caller reads it.
 struct LabelledMessage {
-  std::string_view text;       // UTF-8
-  std::string_view label;      // UTF-8, 1..kMaxLabelBytes
-  double weight = 1;           // finite, > 0
-  std::string_view split;      // train | validation | test and their usual short forms; empty: follows from the text
+  std::string_view text;         // UTF-8
+  std::string_view label;        // UTF-8, 1..kMaxLabelBytes
+  double weight = 1;             // finite, > 0
+  std::string_view split;        // train | validation | test and their usual short forms; empty: follows from the text
   int64_t created_at = kNoTime;  // microseconds
-  bool human = false;          // the label is a person's
+  bool human = false;            // the label is a person's
 };
 
 struct DatasetRow {
   TextKey key;
-  uint64_t text_hash;    // of the text as written: the last word between rows that differ in case only
-  uint64_t first_term;   // training rows: occurrences in Dataset::terms(), also the start of the statistics
+  uint64_t text_hash;   // of the text as written: the last word between rows that differ in case only
+  uint64_t first_term;  // training rows: occurrences in Dataset::terms(), also the start of the statistics
   uint32_t n_terms;
-  uint32_t label;        // in Dataset::labels()
+  uint32_t label;  // in Dataset::labels()
   float weight;
   Split split;
   bool human;
   int64_t created_at;
-  uint64_t text_begin;   // test rows: their text in Dataset::test_text()
+  uint64_t text_begin;  // test rows: their text in Dataset::test_text()
   uint32_t text_size;
-  uint32_t stats_row;    // training rows with statistics: row in Dataset::stats()
+  uint32_t stats_row;  // training rows with statistics: row in Dataset::stats()
 };
 
 // Rows with one identity (normalise.h) within a split count once: a person's label wins over a machine's, then the

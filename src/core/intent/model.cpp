@@ -65,7 +65,8 @@ IntentModel::IntentModel(std::span<const uint8_t> artifact) {
   for (size_t i = 0; i < idf_.size(); ++i)
     if (!std::isfinite(idf_[i])) Corrupted("an idf is not a finite number");
   const auto q = container.Section(sections::kWeights);
-  if (q.size() != uint64_t{space_.columns()} * stride_) Corrupted("weights have another size than features and intents");
+  if (q.size() != uint64_t{space_.columns()} * stride_)
+    Corrupted("weights have another size than features and intents");
   q_ = reinterpret_cast<const int8_t*>(q.data());
   ReadNumbers(container.Section(sections::kScales), container.Section(sections::kCalibration));
 }

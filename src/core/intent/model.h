@@ -25,11 +25,11 @@ namespace retrain {
 // Everything an artifact holds, as training hands it over.
 struct IntentModelParts {
   IntentConfig config;
-  std::vector<std::string> labels;    // ascending bytes
+  std::vector<std::string> labels;  // ascending bytes
   FeatureSpace space;
-  std::vector<uint8_t> vocabulary;    // EncodeVocabulary
-  std::vector<float> idf;             // space.terms()
-  LinearWeights weights;              // space.columns() features
+  std::vector<uint8_t> vocabulary;  // EncodeVocabulary
+  std::vector<float> idf;           // space.terms()
+  LinearWeights weights;            // space.columns() features
   Calibration calibration;
   uint64_t training_rows = 0;
   float confidence_threshold = 0;
@@ -39,10 +39,10 @@ std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts);
 // Buffers that scoring needs; one per thread of scoring, reused between messages.
 struct ScoringScratch {
   std::optional<Analyzer> analyzer;
-  std::vector<uint32_t> position;       // per column: index in entries, valid where entries[position].column == column
-  std::vector<SparseEntry> entries;     // features of the message last scored
-  std::vector<float> margins;           // stride
-  std::vector<float> probabilities;     // n_classes
+  std::vector<uint32_t> position;    // per column: index in entries, valid where entries[position].column == column
+  std::vector<SparseEntry> entries;  // features of the message last scored
+  std::vector<float> margins;        // stride
+  std::vector<float> probabilities;  // n_classes
 };
 
 struct Contribution {

@@ -57,7 +57,11 @@ void WriteMisclassified(JsonWriter& json, const TrainingResult& r) {
   json.Array();
   for (const auto& m : r.misclassified) {
     json.Object().Key("user_message").String(m.text).Key("true_intent").String(m.truth);
-    json.Key("predicted_intent").String(m.predicted).Key("confidence").Number(static_cast<double>(m.confidence)).Close();
+    json.Key("predicted_intent")
+        .String(m.predicted)
+        .Key("confidence")
+        .Number(static_cast<double>(m.confidence))
+        .Close();
   }
   json.Close();
 }

@@ -37,9 +37,9 @@ const ClassifierEntry& ClassifierOf(const IntentConfig& config) {
 }  // namespace
 
 struct IntentTrainer::Fitting {
-  std::vector<uint32_t> order;       // training rows, ascending key
-  std::vector<uint32_t> class_of;    // dataset label -> class of the model, or UINT32_MAX
-  std::vector<uint32_t> column_of;   // provisional term -> column, or kNoTerm
+  std::vector<uint32_t> order;      // training rows, ascending key
+  std::vector<uint32_t> class_of;   // dataset label -> class of the model, or UINT32_MAX
+  std::vector<uint32_t> column_of;  // provisional term -> column, or kNoTerm
   IntentModelParts parts;
   SparseMatrix matrix;
   std::vector<uint32_t> row_columns;  // scratch of WeighRow
@@ -170,7 +170,8 @@ bool IntentTrainer::Check() {
     result_.failure = "not enough samples: " + std::to_string(rows) + " distinct labelled messages, at least " +
                       std::to_string(request_.min_samples) + " are needed";
   } else if (result_.training_rows == 0) {
-    result_.failure = "no training rows: all " + std::to_string(rows) + " labelled messages are validation or test rows";
+    result_.failure =
+        "no training rows: all " + std::to_string(rows) + " labelled messages are validation or test rows";
   } else if (result_.labels.size() < 2) {
     result_.failure = "only one intent: every training row has the intent \"" + result_.labels[0] +
                       "\", at least two intents are needed";
@@ -270,10 +271,10 @@ Resumable IntentTrainer::Fit() {
   std::vector<uint64_t> support(n_classes);
   for (const uint32_t label : f.labels) ++support[label];
   for (const uint64_t rows : support)
-    f.class_weights.push_back(request_.config.balanced ? static_cast<float>(static_cast<double>(f.labels.size()) /
-                                                                            (static_cast<double>(n_classes) *
-                                                                             static_cast<double>(rows)))
-                                                       : 1.0f);
+    f.class_weights.push_back(request_.config.balanced
+                                  ? static_cast<float>(static_cast<double>(f.labels.size()) /
+                                                       (static_cast<double>(n_classes) * static_cast<double>(rows)))
+                                  : 1.0f);
   const bool calibrated = request_.config.calibration != CalibrationKind::kNone;
   const int folds = calibrated ? request_.config.folds : 0;
   if (calibrated) f.folds = AssignFolds(f.labels, n_classes, folds, request_.config.seed);
@@ -292,6 +293,7 @@ Resumable IntentTrainer::Fit() {
   f.parts.weights = f.fit->TakeWeights();
   f.held_out = f.fit->TakeHeldOutMargins();
   f.fit.reset();
+  progress_ = {TrainingPhase::kFitting, 1000, 1000, kEvaluatingFrom};
   f.matrix = {};
   co_await Pause{};
   progress_ = {TrainingPhase::kCalibrating, 0, 1, kEvaluatingFrom};
@@ -301,7 +303,7 @@ Resumable IntentTrainer::Fit() {
   if (request_.config.calibration == CalibrationKind::kSoftmax)
     f.parts.calibration = FitSoftmax(f.held_out, f.labels, f.row_weights, n_classes, budget_->stop);
   else if (request_.config.calibration == CalibrationKind::kSigmoid)
-    f.parts.calibration = FitSigmoid(f.held_out, f.labels, f.row_weights, n_classes, budget_->stop);
+    f.parts.calibration = FitSigmoid(f.held_out, f.labels, f.row_weights, n_classes, budget_->threads, budget_->stop);
   f.held_out = {};
   Encode();
 }

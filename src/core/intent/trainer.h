@@ -24,13 +24,13 @@ namespace retrain {
 
 struct TrainingRequest {
   IntentConfig config;
-  uint64_t min_samples = 20;         // distinct labelled messages, all splits together
-  double human_weight = 2;           // multiplies the weight of rows with a person's label
-  float confidence_threshold = 0;    // stored with the model
-  uint64_t memory_budget = 0;        // bytes; work that needs more is refused before it starts
+  uint64_t min_samples = 20;       // distinct labelled messages, all splits together
+  double human_weight = 2;         // multiplies the weight of rows with a person's label
+  float confidence_threshold = 0;  // stored with the model
+  uint64_t memory_budget = 0;      // bytes; work that needs more is refused before it starts
   int threads = 1;
   GatePolicy gate;
-  int64_t recent_since = kNoTime;    // test rows from here on are the recent ones; kNoTime: none is recent
+  int64_t recent_since = kNoTime;  // test rows from here on are the recent ones; kNoTime: none is recent
   bool has_live = false;
   std::vector<uint8_t> live_artifact;  // the live version to compare with, when has_live
 };
@@ -64,10 +64,10 @@ struct TrainingResult {
   IntentConfig config;
   uint64_t features = 0;
   float confidence_threshold = 0;
-  TextKey dataset_digest{};             // over every row that took part, independent of their order
+  TextKey dataset_digest{};  // over every row that took part, independent of their order
   Evaluation candidate, live;
-  bool compared = false;                // the live version was scored on the same rows
-  std::string live_unreadable;          // why not, when its artifact is corrupt
+  bool compared = false;        // the live version was scored on the same rows
+  std::string live_unreadable;  // why not, when its artifact is corrupt
   GateVerdict verdict;
   std::vector<Misclassified> misclassified;  // most confident first, at most 100
 };
@@ -100,8 +100,8 @@ class IntentTrainer {
   void WeighRow(const DatasetRow& row);
   void CheckBudget(uint64_t needed, const char* what) const;
   void Encode();
-  void ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of, ScoringScratch& scratch,
-                std::vector<ScoredRow>& all, std::vector<ScoredRow>& recent, bool collect);
+  void ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
+                ScoringScratch& scratch, std::vector<ScoredRow>& all, std::vector<ScoredRow>& recent, bool collect);
   void Conclude();
   bool Pausing() const noexcept { return budget_->Expired(); }
 

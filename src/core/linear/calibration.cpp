@@ -22,6 +22,7 @@
 #include "core/base/clones.h"
 #include "core/base/lane_math.h"
 #include "core/base/math.h"
+#include "core/base/parallel.h"
 #include "core/linear/linear.h"
 
 namespace retrain {
@@ -47,7 +48,8 @@ struct SoftmaxSums {
 };
 
 SoftmaxSums SoftmaxDerivatives(double b, std::span<const float> margins, std::span<const uint32_t> labels,
-                               std::span<const float> row_weights, uint32_t n_classes, size_t stride, const Stop& stop) {
+                               std::span<const float> row_weights, uint32_t n_classes, size_t stride,
+                               const Stop& stop) {
   SoftmaxSums sums;
   std::vector<double> x(n_classes), e(n_classes);
   size_t visited = 0;
@@ -85,10 +87,10 @@ RETRAIN_CLONES void AddSigmoidRow(const SigmoidLanes& lanes, const double* margi
                                   SigmoidSums& sums) {
   for (uint32_t l = 0; l < kLanes; ++l) {
     const double m = margin[l], z = lanes.slope[l] * m + lanes.intercept[l];
-    const double e = LaneExp(z < 0 ? z : -z);             // exp(-|z|)
+    const double e = LaneExp(z < 0 ? z : -z);  // exp(-|z|)
     const double small = e / (1.0 + e), large = 1.0 / (1.0 + e);
-    const double p = z < 0 ? large : small;               // 1 / (1 + exp(z))
-    const double positive = z < 0 ? -z : 0.0;             // max(-z, 0)
+    const double p = z < 0 ? large : small;    // 1 / (1 + exp(z))
+    const double positive = z < 0 ? -z : 0.0;  // max(-z, 0)
     sums.loss[l] += weight * (target[l] * z + positive + LaneLog1p(e));
     const double d = weight * (target[l] - p), h = weight * (p * (1.0 - p));
     sums.ga[l] += d * m;
@@ -244,24 +246,29 @@ Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t>
 }
 
 Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t> labels,
-                       std::span<const float> row_weights, uint32_t n_classes, const Stop& stop) {
+                       std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop) {
   Calibration calibration;
   calibration.kind = CalibrationKind::kSigmoid;
   calibration.slope.assign(n_classes, 0);
   calibration.intercept.assign(n_classes, 0);
-  std::vector<bool> fitted(n_classes);
-  double slope = 0, intercept = 0;
-  size_t n_fitted = 0;
-  for (uint32_t first = 0; first < n_classes; first += kLanes) {
+  std::vector<uint8_t> fitted(n_classes);
+  ParallelFor((n_classes + kLanes - 1) / kLanes, threads, [&](size_t task) {
+    const uint32_t first = static_cast<uint32_t>(task) * kLanes;
     SigmoidBlock block(margins, labels, row_weights, n_classes, first);
     block.Solve(stop);
     for (uint32_t l = 0; l < kLanes && first + l < n_classes; ++l) {
       if (!block.Fitted(l)) continue;
-      fitted[first + l] = true;
-      slope += calibration.slope[first + l] = block.slope(l);
-      intercept += calibration.intercept[first + l] = block.intercept(l);
-      ++n_fitted;
+      fitted[first + l] = 1;
+      calibration.slope[first + l] = block.slope(l);
+      calibration.intercept[first + l] = block.intercept(l);
     }
+  });
+  double slope = 0, intercept = 0;
+  size_t n_fitted = 0;
+  for (uint32_t k = 0; k < n_classes; ++k) {
+    slope += calibration.slope[k];
+    intercept += calibration.intercept[k];
+    n_fitted += fitted[k];
   }
   // A class that its own rows cannot fix takes the mean of the others, so that it can still be compared with them.
   const float mean_slope = n_fitted > 0 ? static_cast<float>(slope / static_cast<double>(n_fitted)) : -2.0f;

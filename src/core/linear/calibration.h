@@ -24,11 +24,11 @@ struct Calibration {
   std::vector<float> intercept;  // n_classes, kSigmoid only
 };
 
-// margins: n × n_classes row-major, out-of-fold; labels: n; row_weights: n. Both poll `stop`.
+// margins: n × n_classes row-major, out-of-fold; labels: n; row_weights: n, 0 for rows to leave out. Both poll `stop`.
 Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t> labels,
                        std::span<const float> row_weights, uint32_t n_classes, const Stop& stop);
 Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t> labels,
-                       std::span<const float> row_weights, uint32_t n_classes, const Stop& stop);
+                       std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop);
 
 // Turns n_classes margins into probabilities in place; they are in [0,1] and add up to 1 within rounding.
 void Calibrate(const Calibration& calibration, std::span<float> margins);

@@ -22,18 +22,18 @@ inline constexpr uint32_t kLanes = 16;
 // n rows over d = rows.columns features, K = n_classes >= 2. The spans must outlive the fit.
 struct LinearProblem {
   const SparseMatrix* rows = nullptr;
-  std::span<const uint32_t> labels;         // n, each < n_classes
-  std::span<const float> row_weights;       // n, > 0
-  std::span<const float> class_weights;     // n_classes, > 0: multiplies the cost of a class' own rows
+  std::span<const uint32_t> labels;      // n, each < n_classes
+  std::span<const float> row_weights;    // n, > 0
+  std::span<const float> class_weights;  // n_classes, > 0: multiplies the cost of a class' own rows
   uint32_t n_classes = 0;
 };
 
 struct LinearOptions {
-  double c = 1.0;               // > 0, inverse regularisation strength
-  double tolerance = 0.0;       // 0: the solver's own default
-  int max_epochs = 0;           // 0: the solver's own default
+  double c = 1.0;          // > 0, inverse regularisation strength
+  double tolerance = 0.0;  // 0: the solver's own default
+  int max_epochs = 0;      // 0: the solver's own default
   uint64_t seed = 42;
-  int folds = 0;                // 0 or 1: no held-out margins; else 2..20
+  int folds = 0;                         // 0 or 1: no held-out margins; else 2..20
   std::span<const uint8_t> fold_of_row;  // n when folds >= 2: fold in which the row is held out
 };
 
@@ -42,10 +42,10 @@ struct LinearOptions {
 struct LinearWeights {
   uint32_t n_features = 0;
   uint32_t n_classes = 0;
-  uint32_t stride = 0;              // n_classes rounded up to a multiple of kLanes; padding lanes are zero
-  std::vector<int8_t> q;            // n_features × stride, feature-major
-  std::vector<float> scale;         // stride
-  std::vector<float> bias;          // stride
+  uint32_t stride = 0;       // n_classes rounded up to a multiple of kLanes; padding lanes are zero
+  std::vector<int8_t> q;     // n_features × stride, feature-major
+  std::vector<float> scale;  // stride
+  std::vector<float> bias;   // stride
 };
 
 // A fit is advanced by steps and owns all its state; results are valid once Step() has returned true.
@@ -72,10 +72,10 @@ uint64_t LogisticFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_class
 
 // The table of classifiers: a new one is one file with its fit and one line in classifiers.cpp.
 struct ClassifierEntry {
-  const char* name;                 // as written in the configuration
+  const char* name;  // as written in the configuration
   std::unique_ptr<LinearFit> (*make)(const LinearProblem&, const LinearOptions&);
   uint64_t (*fit_bytes)(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
-  bool margins_are_log_odds;        // softmax of the margins is already a probability
+  bool margins_are_log_odds;  // softmax of the margins is already a probability
 };
 std::span<const ClassifierEntry> Classifiers();
 

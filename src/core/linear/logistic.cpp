@@ -103,10 +103,10 @@ class LogisticFit final : public LinearFit {
   LinearOptions options_;
   size_t n_ = 0, block_rows_ = 0;
   uint32_t columns_ = 0, blocks_ = 0;
-  std::vector<double> costs_;           // c_i
+  std::vector<double> costs_;  // c_i
   Vector weights_;
-  std::vector<float> probabilities_;    // n × blocks × 16: c_i (p_ik - [y(i) = k]), 0 in padding lanes
-  std::vector<double> losses_;          // per task of rows
+  std::vector<float> probabilities_;  // n × blocks × 16: c_i (p_ik - [y(i) = k]), 0 in padding lanes
+  std::vector<double> losses_;        // per task of rows
   double loss_ = 0;
   std::deque<Pair> pairs_;
   LinearWeights stored_;

@@ -22,7 +22,9 @@ struct SparseMatrix {
   std::span<const SparseEntry> row(size_t i) const noexcept {
     return {entries.data() + begin[i], entries.data() + begin[i + 1]};
   }
-  size_t bytes() const noexcept { return begin.capacity() * sizeof(uint64_t) + entries.capacity() * sizeof(SparseEntry); }
+  size_t bytes() const noexcept {
+    return begin.capacity() * sizeof(uint64_t) + entries.capacity() * sizeof(SparseEntry);
+  }
 };
 
 }  // namespace retrain

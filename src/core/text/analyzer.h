@@ -36,8 +36,8 @@ struct AnalyzerConfig {
   AccentFolding folding = AccentFolding::kUnicode;
   NgramRange word_ngrams{1, 2};
   NgramRange char_ngrams{2, 4};
-  uint8_t min_token_chars = 2;  // shorter runs of word characters are no tokens
   bool text_stats = false;
+  uint8_t min_token_chars = 2;  // shorter runs of word characters are no tokens
 };
 
 // The statistics of the message as a whole that the router uses, each scaled into about [0, 1] by a fixed rule.

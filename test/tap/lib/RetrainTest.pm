@@ -223,14 +223,13 @@ sub preload_needed {
 # One check: the result of Session::query is this error.
 sub error_is {
     my ($result, $sqlstate, $message, $name) = @_;
-    my $level = Test::Builder->new->level;
-    local $Test::Builder::Level = $level + 1;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $right = !$result->{lost} && defined $result->{sqlstate} && $result->{sqlstate} eq $sqlstate
         && (!defined $message || $result->{error} =~ $message);
     ok($right, $name)
         or diag("expected $sqlstate" . (defined $message ? " and $message" : '') . ', got '
             . ($result->{lost} ? 'a lost connection: ' : '')
-            . substr($result->{err} eq '' ? "no error: $result->{out}" : $result->{err}, 0, 2000));
+            . substr($result->{err} || 'no error: ' . ($result->{out} // ''), 0, 2000));
     return $right;
 }
 
