@@ -64,6 +64,11 @@ endif
 
 include $(PGXS)
 
+ifeq ($(PORTNAME),linux)
+SHLIB_LINK += -Wl,--version-script=src/pg/exports.map
+$(MODULE_big).so: src/pg/exports.map
+endif
+
 # The server's headers are system headers, so that our warnings are about our code. The core does not see them at all.
 override CPPFLAGS := $(subst -I$(includedir_internal),-isystem $(includedir_internal),$(subst -I$(includedir_server),-isystem $(includedir_server),$(CPPFLAGS)))
 ifdef SANITIZE

@@ -281,6 +281,13 @@ sub start {
     return;
 }
 
+# Whether what start() sent has ended; does not wait.
+sub ended {
+    my ($self) = @_;
+    eval { $self->{run}->pump_nb; } if $self->{run}->pumpable;
+    return $self->{out} =~ /^$self->{mark}\r?\n/m && $self->{err} =~ /^$self->{mark}\r?\n/m || !$self->{run}->pumpable;
+}
+
 # Waits for the end of what start() sent. Gives {out, err, sqlstate, error, message, detail, hint, lost}: error is all of
 # the first error's text, lost says that the connection is gone.
 sub finish {
