@@ -22,7 +22,6 @@ $$;
 select attempt('{"max_feature": 10}');
 select attempt('{"C": 1}');
 select attempt('{"ngram_range": [1, 2]}');
-select attempt('{"": 1}');
 select attempt(jsonb_build_object(repeat('x', 1000), 1));
 
 \echo not an object
@@ -52,7 +51,6 @@ select attempt('{"max_df": 0}');
 select attempt('{"max_df": true}');
 select attempt('{"max_features": -1}');
 select attempt('{"max_features": 10000001}');
-select attempt('{"max_features": 1e400}');
 select attempt('{"sublinear_tf": 1}');
 select attempt('{"strip_accents": "french"}');
 select attempt('{"text_stats": "yes"}');
@@ -77,7 +75,7 @@ select attempt('{"word_ngrams": [5, 5], "char_ngrams": [1, 8], "min_df": 0.5, "m
 select attempt('{"word_ngrams": false, "char_ngrams": [0, 0], "text_stats": true, "strip_accents": false}');
 select attempt('{"strip_accents": true, "calibration": "none", "folds": 20, "seed": 9007199254740991, "split": [1, 0, 0]}');
 
-\echo a refused configuration leaves nothing behind; an accepted one is the model's own from then on
+\echo a refused configuration leaves nothing behind, an accepted one stays with the model
 delete from ai_training_runs;
 delete from ai_models;
 select attempt('{"c": -1}') ~ '^22023';

@@ -54,8 +54,9 @@ from explain_intent('recibo', 'm', p_top => 1000, p_version_id => :second - 1);
 select sum(contribution) = margin('recibo', 'factura') as predicted_intent from explain_intent('recibo', 'm', p_top => 1000);
 
 -- errors
-select * from explain_intent('recibo', 'm', 'reclamación') limit 0;
-\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY sqlstate
+select * from explain_intent('recibo', 'm', 'reclamación');
+\set VERBOSITY default
 select * from explain_intent('recibo', 'nobody');
 \echo :LAST_ERROR_SQLSTATE
 select * from explain_intent('recibo', 'm', p_top => 0);

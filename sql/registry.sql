@@ -14,11 +14,13 @@ select record_messages(21, 30);
 select model_version_id as v2 from train_intent_model('m', p_run_name => 'second') \gset
 select model_version_id as v3 from train_intent_model('m', p_run_name => 'third', p_config => '{"preset": "classic"}', p_promote => 'always') \gset
 
-select status, is_active, algorithm, labels, training_samples, artifact_bytes = octet_length(v.artifact) as bytes,
-  accuracy = r.intent_accuracy as accuracy, f1_score = r.intent_f1_score as f1, metrics -> 'features' is not null as metrics,
-  r.run_name, r.deployed, training_timestamp = r.completed_at as at
-from ai_model_metadata m join ai_model_versions v using (id, status, is_active, algorithm, labels, training_samples, artifact_bytes, accuracy, f1_score, metrics, training_timestamp)
-join ai_training_runs r on r.model_version_id = v.id order by v.id;
+select m.status, m.is_active, m.algorithm, m.labels, m.training_samples, m.artifact_bytes = octet_length(v.artifact) as bytes,
+  m.accuracy = r.intent_accuracy as accuracy, m.f1_score = r.intent_f1_score as f1, m.metrics -> 'features' is not null as metrics,
+  r.run_name, r.deployed, m.training_timestamp = r.completed_at as at
+from ai_model_metadata m
+join ai_model_versions v on v.id = m.id
+join ai_training_runs r on r.model_version_id = m.id
+order by m.id;
 
 -- promote, roll back, and what was live when
 select version_id = :v3 as third from live;
@@ -33,7 +35,8 @@ select version_id = :v1 as first from live;
 select kind, count(*) from ai_model_deployments group by 1 order by 1;
 select bool_and(l.version_id = d.version_id) as history_agrees, count(*)
 from ai_model_deployments d, model_live_at('m', d.live_from) l;
-select count(*) as before_the_first from ai_model_deployments d, model_live_at('m', (select min(live_from) - interval '1 second' from ai_model_deployments));
+select count(*) as before_the_first
+from model_live_at('m', (select min(live_from) - interval '1 second' from ai_model_deployments));
 select version_id = :v1 as now, live_until from model_live_at('m');
 
 -- what a transaction does and takes back
@@ -76,10 +79,10 @@ select count(*) filter (where not refused(substr(artifact, 1, n))) as accepted_w
 from ai_model_versions, generate_series(0, artifact_bytes::integer - 1, 97) n where id = :v1;
 select count(*) filter (where not refused(set_byte(artifact, n, 255 - get_byte(artifact, n)))) as accepted_when_changed
 from ai_model_versions, generate_series(0, artifact_bytes::integer - 1, 97) n where id = :v1;
-select refused(artifact || '\x00') as longer, refused('\x' || artifact) as same_as_before from ai_model_versions where id = :v1;
+select refused(artifact || '\x00') as longer, refused(artifact || artifact) as twice from ai_model_versions where id = :v1;
 select count(*) from ai_model_versions where model_name = 'damaged';
 
--- verify: the same bytes come out, until the rows change
+-- verify: the same bytes come out, as long as the rows stay
 select id = :v1 as first, verify_model(id) ->> 'matches' as matches, verify_model(id) ->> 'reason' as reason
 from ai_model_versions where id in (:v1, :v2, :v3) order by id;
 select record_messages(31, 31);
@@ -93,8 +96,10 @@ begin;
 update ai_models set human_weight = 5;
 select verify_model(:v3) ->> 'matches' as no_human_rows_no_difference;
 rollback;
+\set VERBOSITY terse
 select verify_model(copy) from copies order by copy limit 1;
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 select verify_model(null);
 select verify_model(999);
 \echo :LAST_ERROR_SQLSTATE
@@ -112,8 +117,10 @@ where r.run_name = 'second' and heading ~ '^(#+ )?(Training report|On the test r
 select drop_model_version(:v3) ->> 'success' as success;
 select predict_intent('alpha', 'm', p_version_id => :v3);
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY terse
 select drop_model_version(:v1);
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 update ai_models set keep_versions = 1 where model_name = 'm';
 select status from train_intent_model('m', p_promote => 'always');
 select status from train_intent_model('m', p_promote => 'always');

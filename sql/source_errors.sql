@@ -86,19 +86,17 @@ select array_agg(x order by x) from victims;
 select count(*) from ai_training_runs;
 select count(*) from ai_model_versions;
 
-\echo types that do: domains, enums, varchar, char, citext-like casts, numeric weights, dates, unknown literals
+\echo types that do: domains, enums, varchar, char, name, numeric weights, dates, timestamps
 create domain label as varchar(20);
 create type side as enum ('left', 'right');
 select attempt('select (''text '' || n)::varchar as text, (''left'')::label as intent from generate_series(1, 30) n');
 select status, training_samples, total_intents from train_intent_model('types', p_source => $$
   select ('text ' || s || n)::char(40) as text, s as intent, n::numeric / 7 as weight, 'train'::name as split,
-    date '2026-01-01' + n as created_at, n as "another column", null as human
+    date '2026-01-01' + n as created_at, n as "another column"
   from generate_series(1, 20) n, unnest(enum_range(null::side)) s $$);
-select status, training_samples from train_intent_model('types', p_promote => 'never', p_source => $$
-  table messages $$) where false;
 select status, training_samples, validation_samples, test_samples from train_intent_model('types', p_promote => 'never', p_source => $$
   with recursive n (n) as (select 1 union all select n + 1 from n where n < 40)
-  select 'text ' || n as text, case when n % 2 = 0 then 'even' else 'odd' end as intent, null as weight,
+  select 'text ' || n as text, case when n % 2 = 0 then 'even' else 'odd' end as intent, null::real as weight,
     case when n <= 5 then 'test' when n <= 10 then 'dev' else 'train' end as split, timestamp '2026-01-01' as created_at
   from n $$);
 
@@ -124,7 +122,8 @@ revoke all on function attempt(text) from regress_retrain_trainer;
 drop role regress_retrain_trainer;
 
 drop function attempt, sneaky;
-drop schema elsewhere cascade;
+drop table elsewhere.messages;
+drop schema elsewhere;
 drop table victims;
 drop extension pg_retrain;
 drop domain label;

@@ -3,7 +3,7 @@ create extension pg_retrain;
 \set SHOW_CONTEXT never
 set timezone = 'UTC';
 
--- p_texts distinct messages for each intent, whose words tell the intent
+-- Distinct messages for each intent, whose words tell the intent.
 create function record_messages(p_model text, p_intents text[], p_from integer, p_to integer) returns bigint
 language sql as $$
   insert into ai_training_data (model_name, user_message, detected_intent)
@@ -43,8 +43,9 @@ values ('counts', 'thrown out', 'delta', 'rejected');
 select status, run_type, run_name, training_samples, validation_samples, test_samples, total_intents, deployed,
   intent_accuracy, intent_f1_score, dataset_filters - 'digest' as dataset, error_message, source, triggered_by = current_user as by_me
 from train_intent_model('counts', 'incremental', 'the first one') \gx
-select split, count(*), count(distinct text_key) as texts from ai_training_data where model_name = 'counts' group by 1 order by 1;
-select dataset_status, split, included_in_training_run is not null as included, count(*)
+select split, count(distinct text_key) as texts from ai_training_data where model_name = 'counts' group by 1 order by 1;
+select dataset_status, split, included_in_training_run is not null as included,
+  count(distinct text_key) as texts
 from ai_training_data where model_name = 'counts' group by 1, 2, 3 order by 1, 2, 3;
 select key, jsonb_typeof(value) from ai_training_runs, jsonb_each(to_jsonb(ai_training_runs))
 where model_name = 'counts' and jsonb_typeof(value) in ('object', 'array') order by key;
@@ -52,7 +53,7 @@ select per_intent_metrics -> 'alpha' ->> 'support' as support, confusion_matrix 
 from ai_training_runs where model_name = 'counts';
 
 -- the split sticks: a test text stays one through retrainings, new labels and new texts
-create temporary table splits as select text_key, intent, split from ai_labelled_data where model_name = 'counts';
+create temporary table splits as select distinct text_key, split from ai_labelled_data where model_name = 'counts';
 select record_messages('counts', '{alpha,beta,gamma}', 21, 40);
 update ai_training_data set correct_intent = 'beta', corrected_by_human = true
 where model_name = 'counts' and user_message like 'alpha please, number 1_';
@@ -64,7 +65,7 @@ where d.model_name = 'counts' and d.split is distinct from s.split;
 select count(*) as in_two_splits from (
   select from ai_training_data where model_name = 'counts' group by text_key having count(distinct split) > 1) t;
 select count(*) filter (where d.split = 'train') as test_rows_that_train, count(*) as test_rows
-from splits s join ai_training_data d using (text_key) where s.split = 'test';
+from splits s join ai_training_data d using (text_key) where d.model_name = 'counts' and s.split = 'test';
 
 -- a query without a split column: by the text, so that it is the same every time and for every spelling
 select status, training_samples + validation_samples + test_samples as texts, training_samples between 600 and 800 as train,
@@ -103,10 +104,10 @@ select model_version_id as id from train_intent_model('labels') \gset
 select (predict_intent('zeta omega', 'labels', p_version_id => :id)).predicted_intent as person,
   (predict_intent('theta iota', 'labels', p_version_id => :id)).predicted_intent as newest;
 
--- weights: of rows, and of rows that a person labelled
+-- weights: of rows, and of rows that a person labelled; the numbers are too rare to count, so all texts look the same
 create function heavier(p_alpha float8, p_beta float8) returns text language plpgsql as $$
 begin
-  perform train_intent_model('weights', p_promote => 'always', p_source => format($q$
+  perform train_intent_model('weights', p_config => '{"min_df": 15, "char_ngrams": null}', p_promote => 'always', p_source => format($q$
     select format('same words %%s', n) as text, case n %% 2 when 0 then 'alpha' else 'beta' end as intent,
       case n %% 2 when 0 then %s else %s end as weight, 'train' as split
     from generate_series(1, 40) n $q$, p_alpha, p_beta));
@@ -117,7 +118,7 @@ select heavier(10, 1) as heavy_alpha, heavier(1, 10) as heavy_beta;
 create function heavier_people(p_weight real) returns text language plpgsql as $$
 begin
   update ai_models set human_weight = p_weight where model_name = 'people';
-  perform train_intent_model('people', p_promote => 'always');
+  perform train_intent_model('people', p_config => '{"min_df": 15, "char_ngrams": null}', p_promote => 'always');
   return classify_intent('same words', 'people');
 end
 $$;
@@ -127,7 +128,7 @@ from generate_series(1, 60) n;
 insert into ai_models (model_name) values ('people');
 select heavier_people(1) as ordinary, heavier_people(20) as heavy;
 
--- the same rows give the same bytes: in any order, on any number of threads; another seed need not
+-- the same rows give the same bytes: in any order, on any number of threads
 create function digest_of(p_order text, p_threads text, p_config jsonb) returns text language plpgsql as $$
 declare
   v_run ai_training_runs;
@@ -155,7 +156,7 @@ cross join lateral train_intent_model('recipes', p_config => config, p_promote =
   from unnest('{alpha,beta,gamma,delta}'::text[]) i, generate_series(1, 25) n
   union all select 'the only one of its kind', 'single', 'train' $$) r;
 -- nothing to learn from
-select status, error_message from train_intent_model('recipes', p_config => '{"min_df": 1000}', p_source => $$
+select status, error_message from train_intent_model('recipes', p_config => '{"word_ngrams": [5, 5], "char_ngrams": null}', p_source => $$
   select format('%s please, number %s', i, n) as text, i as intent from unnest('{alpha,beta}'::text[]) i, generate_series(1, 25) n $$);
 
 -- texts of every kind

@@ -12,6 +12,9 @@
 //   t_i = (N+ + 1) / (N+ + 2) on the class' own rows, 1 / (N- + 2) on the others: Newton with backtracking.
 //
 // All classes take their Newton steps together, sixteen lanes at a time, in one pass over the margins per iteration.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-trapping-math")  // without the second the loops over LaneExp() are not vectorised
+#endif
 #include "core/linear/calibration.h"
 
 #include <algorithm>

@@ -1,0 +1,197 @@
+// Multinomial logistic regression against closed forms, its own optimality condition and its promises.
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/linear/linear.h"
+#include "core/linear/problem.h"
+#include "linear_testing.h"
+
+namespace retrain {
+namespace {
+
+LinearOptions Tight(double c = 1.0) {
+  LinearOptions options;
+  options.c = c;
+  options.tolerance = 1e-7;
+  options.max_epochs = 1000;
+  return options;
+}
+
+std::vector<double> Probabilities(const OwnedProblem& p, size_t i, const DenseWeights& w) {
+  std::vector<double> e(p.n_classes);
+  double sum = 0;
+  for (uint32_t k = 0; k < p.n_classes; ++k) sum += e[k] = std::exp(Margin(p, i, k, w));
+  for (double& value : e) value /= sum;
+  return e;
+}
+
+double Objective(const OwnedProblem& p, const DenseWeights& w, double c) {
+  double value = 0;
+  for (uint32_t j = 0; j < p.rows.columns; ++j)
+    for (const double weight : w[j]) value += 0.5 / c * weight * weight;
+  for (size_t i = 0; i < p.size(); ++i)
+    value -= p.row_weights[i] * p.class_weights[p.labels[i]] * std::log(Probabilities(p, i, w)[p.labels[i]]);
+  return value;
+}
+
+// The optimum by plain gradient descent in double with backtracking.
+DenseWeights Reference(const OwnedProblem& p, double c) {
+  DenseWeights w(p.rows.columns + 1, std::vector<double>(p.n_classes));
+  double length = 1;
+  for (int iteration = 0; iteration < 20000; ++iteration) {
+    DenseWeights g = w;
+    for (uint32_t j = 0; j < p.rows.columns; ++j)
+      for (double& value : g[j]) value /= c;
+    std::fill(g.back().begin(), g.back().end(), 0.0);
+    for (size_t i = 0; i < p.size(); ++i) {
+      const std::vector<double> q = Probabilities(p, i, w);
+      for (uint32_t k = 0; k < p.n_classes; ++k) {
+        const double r = p.row_weights[i] * p.class_weights[p.labels[i]] * (q[k] - (p.labels[i] == k ? 1 : 0));
+        for (const SparseEntry& x : p.rows.row(i)) g[x.column][k] += r * x.value;
+        g.back()[k] += r;
+      }
+    }
+    double square = 0;
+    for (const auto& row : g)
+      for (const double value : row) square += value * value;
+    if (square < 1e-14) break;
+    const double now = Objective(p, w, c);
+    for (length *= 2;; length /= 2) {
+      DenseWeights trial = w;
+      for (size_t j = 0; j < w.size(); ++j)
+        for (uint32_t k = 0; k < p.n_classes; ++k) trial[j][k] -= length * g[j][k];
+      if (length > 1e-12 && !(Objective(p, trial, c) <= now - 0.5 * length * square)) continue;
+      w = trial;
+      break;
+    }
+  }
+  return w;
+}
+
+DenseWeights Fit(const OwnedProblem& p, const LinearOptions& options) {
+  return Dequantise(Finish(MakeLogisticFit(p.view(), options)).weights);
+}
+
+void ExpectSameProbabilities(const OwnedProblem& p, const DenseWeights& a, const DenseWeights& b, double tolerance) {
+  for (size_t i = 0; i < p.size(); ++i) {
+    const std::vector<double> pa = Probabilities(p, i, a), pb = Probabilities(p, i, b);
+    for (uint32_t k = 0; k < p.n_classes; ++k) EXPECT_NEAR(pa[k], pb[k], tolerance) << "row " << i << " class " << k;
+  }
+}
+
+// Without features the probabilities are the weighted shares of the classes.
+TEST(Logistic, RowsWithoutFeaturesGiveTheClassShares) {
+  OwnedProblem p(0, 3);
+  for (int i = 0; i < 5; ++i) p.Add({}, 0);
+  for (int i = 0; i < 3; ++i) p.Add({}, 1);
+  p.Add({}, 2, 2.0f);
+  const std::vector<double> q = Probabilities(p, 0, Fit(p, Tight()));
+  EXPECT_NEAR(q[0], 0.5, 1e-4);
+  EXPECT_NEAR(q[1], 0.3, 1e-4);
+  EXPECT_NEAR(q[2], 0.2, 1e-4);
+}
+
+class LogisticClasses : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(LogisticClasses, ReachesTheReferenceOptimum) {
+  const OwnedProblem p = RandomProblem(50, 6, GetParam(), 21);
+  const DenseWeights w = Fit(p, Tight(2.0)), reference = Reference(p, 2.0);
+  ExpectSameProbabilities(p, w, reference, 0.01);
+  EXPECT_NEAR(Objective(p, w, 2.0), Objective(p, reference, 2.0), 1e-3 * Objective(p, reference, 2.0));
+}
+INSTANTIATE_TEST_SUITE_P(Counts, LogisticClasses, testing::Values(2u, 3u, 17u));
+
+TEST(Logistic, OneFeature) {
+  OwnedProblem p(1, 2);
+  for (const float x : {0.9f, 0.4f, 0.7f}) p.Add({x}, 0);
+  for (const float x : {-0.2f, 0.5f, -0.8f, -0.1f}) p.Add({x}, 1);
+  ExpectSameProbabilities(p, Fit(p, Tight()), Reference(p, 1.0), 0.005);
+}
+
+TEST(Logistic, DefaultToleranceIsCloseToTheOptimum) {
+  const OwnedProblem p = RandomProblem(200, 10, 4, 22);
+  const double best = Objective(p, Fit(p, Tight()), 1.0), value = Objective(p, Fit(p, {}), 1.0);
+  EXPECT_NEAR(value, best, 1e-3 * best);
+}
+
+TEST(Logistic, WeightsOfRowsAndClassesMultiplyTheLoss) {
+  OwnedProblem heavy = RandomProblem(30, 5, 3, 23), twice = heavy;
+  heavy.row_weights[4] = 2;
+  std::vector<float> row(5);
+  for (const SparseEntry& x : twice.rows.row(4)) row[x.column] = x.value;
+  twice.Add(row, twice.labels[4]);
+  ExpectSameProbabilities(heavy, Fit(heavy, Tight()), Fit(twice, Tight()), 0.01);
+
+  OwnedProblem by_class = RandomProblem(30, 5, 3, 24), by_row = by_class;
+  by_class.class_weights[1] = 3;
+  for (size_t i = 0; i < by_row.size(); ++i) by_row.row_weights[i] = by_row.labels[i] == 1 ? 3.0f : 1.0f;
+  ExpectSameProbabilities(by_class, Fit(by_class, Tight()), Fit(by_row, Tight()), 1e-4);
+}
+
+TEST(Logistic, SameBytesForAnyThreadsAndSteps) {
+  OwnedProblem p = RandomProblem(300, 30, 35, 25);
+  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(i % 97 == 0 ? kNeverHeldOut : static_cast<uint8_t>(i % 2));
+  LinearOptions options;
+  options.folds = 2;
+  options.fold_of_row = p.folds;
+  const FitResult once = Finish(MakeLogisticFit(p.view(), options), 1, 60'000'000);
+  EXPECT_EQ(once.steps, 1);
+  for (const int threads : {1, 2, 4}) {
+    const FitResult steps = Finish(MakeLogisticFit(p.view(), options), threads, 1000);
+    EXPECT_TRUE(SameBytes(once, steps)) << threads << " threads, " << steps.steps << " steps";
+    EXPECT_GT(steps.steps, 1);
+    EXPECT_FALSE(steps.progress_fell);
+    EXPECT_EQ(steps.last_progress, 1.0);
+  }
+}
+
+TEST(Logistic, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
+  OwnedProblem p = RandomProblem(60, 6, 3, 26);
+  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i / 3 % 2));
+  LinearOptions options = Tight();
+  options.folds = 2;
+  options.fold_of_row = p.folds;
+  const std::vector<float> held_out = Finish(MakeLogisticFit(p.view(), options)).held_out;
+  ASSERT_EQ(held_out.size(), p.size() * 3);
+  for (int fold = 0; fold < 2; ++fold) {
+    OwnedProblem rest(6, 3);
+    for (size_t i = 0; i < p.size(); ++i) {
+      if (p.folds[i] == fold) continue;
+      std::vector<float> row(6);
+      for (const SparseEntry& x : p.rows.row(i)) row[x.column] = x.value;
+      rest.Add(row, p.labels[i]);
+    }
+    const DenseWeights w = Reference(rest, 1.0);
+    for (size_t i = 0; i < p.size(); ++i)
+      for (uint32_t k = 1; p.folds[i] == fold && k < 3; ++k)  // margins are only fixed up to a shift
+        EXPECT_NEAR(held_out[i * 3 + k] - held_out[i * 3], Margin(p, i, k, w) - Margin(p, i, 0, w), 0.02);
+  }
+}
+
+TEST(Logistic, ClassesWithoutRowsOrWithOneRow) {
+  OwnedProblem p(2, 4);  // class 3 has no row, class 2 one
+  for (int i = 0; i < 6; ++i) p.Add({1, 0.1f}, 0), p.Add({0.1f, 1}, 1);
+  p.Add({-1, -1}, 2);
+  const std::vector<double> q = Probabilities(p, 0, Fit(p, {}));
+  EXPECT_GT(q[0], 0.5);
+  EXPECT_LT(q[3], 0.01);
+}
+
+TEST(Logistic, StopEndsTheStep) {
+  const OwnedProblem p = RandomProblem(200, 30, 40, 27);
+  const auto fit = MakeLogisticFit(p.view(), {});
+  StepBudget budget;
+  budget.deadline = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  budget.stop.requested = []() noexcept { return true; };
+  EXPECT_FALSE(fit->Step(budget));
+  EXPECT_LT(fit->Progress(), 1.0);
+}
+
+TEST(Logistic, BytesOverflowIsAnError) {
+  EXPECT_GT(LogisticFitBytes(1000, 1000, 150, 5, 2), uint64_t{25} * 1000 * 160 * 4);
+  EXPECT_GT(LogisticFitBytes(1000, 1000, 150, 5, 2), LogisticFitBytes(1000, 1000, 150, 0, 2));
+  EXPECT_THROW(LogisticFitBytes(10, uint64_t{1} << 60, 150, 5, 1), Error);
+}
+
+}  // namespace
+}  // namespace retrain

@@ -1,0 +1,246 @@
+// Parity with scikit-learn on real data: the same rows and recipe must give the same features and the same answers.
+//
+// The reference files in test/data/parity are written by test/fixtures/make_parity.py; their headers name the versions.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "core/intent/trainer.h"
+#include "core/text/tfidf.h"
+#include "core/text/vocabulary_builder.h"
+
+namespace retrain {
+namespace {
+
+const std::string kData = RETRAIN_TEST_DATA_DIR;
+
+struct Row {
+  std::string text, intent, split;
+};
+
+// RFC 4180: quoted fields may hold commas, quotes and line ends.
+std::vector<Row> ReadCsv(const std::string& name) {
+  std::ifstream file(kData + "/" + name);
+  EXPECT_TRUE(file) << name;
+  std::stringstream all;
+  all << file.rdbuf();
+  const std::string text = all.str();
+  std::vector<Row> rows;
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c != '"')
+        fields.back() += c;
+      else if (i + 1 < text.size() && text[i + 1] == '"')
+        fields.back() += text[++i];
+      else
+        quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == ',') {
+      fields.emplace_back();
+    } else if (c == '\n') {
+      if (fields.size() == 3 && fields[0] != "text" && fields[1] != "oos")
+        rows.push_back({fields[0], fields[1], fields[2]});
+      fields.assign(1, "");
+    } else {
+      fields.back() += c;
+    }
+  }
+  return rows;
+}
+
+std::vector<std::string> ReadAnswers(const std::string& name) {
+  std::ifstream file(kData + "/parity/" + name);
+  EXPECT_TRUE(file) << name;
+  std::vector<std::string> answers;
+  for (std::string line; std::getline(file, line);)
+    if (!line.empty() && line[0] != '#') answers.push_back(line);
+  return answers;
+}
+
+struct Outcome {
+  double equal = 0, accuracy = 0, calibration_error = 0;
+  size_t bytes = 0;
+};
+
+Outcome Compare(const std::vector<Row>& rows, const IntentConfig& config, const std::vector<std::string>& reference) {
+  TrainingRequest request;
+  request.config = config;
+  request.memory_budget = 1ull << 30;
+  request.threads = 2;
+  IntentTrainer trainer(std::move(request));
+  for (const Row& row : rows) trainer.Add({row.text, row.intent, 1, row.split, kNoTime, false}, Stop{});
+  while (!trainer.Step({std::chrono::steady_clock::now() + std::chrono::seconds(1), Stop{}, 2})) {
+  }
+  const TrainingResult& result = trainer.result();
+  EXPECT_FALSE(result.failed) << result.failure;
+  Outcome outcome;
+  outcome.accuracy = result.candidate.all.accuracy;
+  outcome.calibration_error = result.candidate.all.expected_calibration_error;
+  outcome.bytes = result.artifact.size();
+  const IntentModel model(result.artifact);
+  ScoringScratch scratch;
+  size_t tests = 0, equal = 0;
+  for (const Row& row : rows) {
+    if (row.split != "test") continue;
+    model.Margins(row.text, Stop{}, scratch);
+    if (tests < reference.size()) equal += model.label(model.Best(scratch)) == reference[tests];
+    ++tests;
+  }
+  EXPECT_TRUE(reference.empty() || reference.size() == tests) << reference.size();
+  outcome.equal = static_cast<double>(equal) / static_cast<double>(tests);
+  return outcome;
+}
+
+IntentConfig Classic(CalibrationKind calibration) {
+  const ConfigValue preset{"preset", ConfigValue::Type::kString, false, 0, "classic", {}};
+  IntentConfig config = ParseIntentConfig({&preset, 1});
+  config.calibration = calibration;
+  return config;
+}
+
+TEST(Parity, ClassicAnswersAsLinearSvc) {
+  for (const char* set : {"banking77", "clinc150"}) {
+    const auto rows = ReadCsv(std::string("intent_en_") + set + ".csv");
+    const auto reference = ReadAnswers(std::string(set) + "_classic.txt");
+    const Outcome margins = Compare(rows, Classic(CalibrationKind::kNone), reference);
+    EXPECT_GE(margins.equal, 0.99) << set;
+    RecordProperty(std::string(set) + "_equal", std::to_string(margins.equal));
+  }
+}
+
+TEST(Parity, TheJointRecipeAnswersAsLinearSvc) {
+  for (const char* set : {"banking77", "clinc150"}) {
+    IntentConfig config;
+    config.min_df = 2;
+    config.balanced = true;
+    config.calibration = CalibrationKind::kNone;
+    const auto rows = ReadCsv(std::string("intent_en_") + set + ".csv");
+    EXPECT_GE(Compare(rows, config, ReadAnswers(std::string(set) + "_joint.txt")).equal, 0.99) << set;
+  }
+}
+
+// Floors: what a change of the features, the solver or the calibration must not fall below.
+TEST(Floors, EnglishSets) {
+  const auto banking = ReadCsv("intent_en_banking77.csv"), clinc = ReadCsv("intent_en_clinc150.csv");
+  const Outcome classic_banking = Compare(banking, Classic(CalibrationKind::kSigmoid), {});
+  EXPECT_NEAR(classic_banking.accuracy, 0.879, 0.005);
+  const Outcome classic_clinc = Compare(clinc, Classic(CalibrationKind::kSigmoid), {});
+  EXPECT_NEAR(classic_clinc.accuracy, 0.902, 0.005);
+  const Outcome default_banking = Compare(banking, IntentConfig{}, {});
+  EXPECT_GE(default_banking.accuracy, 0.915);
+  EXPECT_LE(default_banking.calibration_error, 0.05);
+  const Outcome default_clinc = Compare(clinc, IntentConfig{}, {});
+  EXPECT_GE(default_clinc.accuracy, 0.928);
+  EXPECT_LE(default_clinc.calibration_error, 0.05);
+  EXPECT_LE(default_clinc.bytes, 4u << 20);
+}
+
+TEST(Floors, SpanishSets) {
+  EXPECT_GE(Compare(ReadCsv("intent_es_assistant_skills.csv"), IntentConfig{}, {}).accuracy, 0.915);
+  EXPECT_GE(Compare(ReadCsv("intent_es_helpdesk_glpi.csv"), IntentConfig{}, {}).accuracy, 0.92);
+  EXPECT_GE(Compare(ReadCsv("intent_es_nlpjs_support.csv"), IntentConfig{}, {}).accuracy, 0.90);
+}
+
+std::string Unescape(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      out += text[i];
+      continue;
+    }
+    const char c = text[++i];
+    out += c == 't' ? '\t' : c == 'n' ? '\n' : c;
+  }
+  return out;
+}
+
+std::vector<std::string> SplitTabs(const std::string& line) {
+  std::vector<std::string> fields(1);
+  for (const char c : line) c == '\t' ? void(fields.emplace_back()) : void(fields.back() += c);
+  return fields;
+}
+
+struct Reference {
+  std::vector<std::string> messages;
+  std::map<std::pair<size_t, std::string>, std::map<std::string, double>> terms;  // (message, recipe), kind:term
+};
+
+Reference ReadTfidf(const std::string& name) {
+  std::ifstream file(kData + "/parity/" + name);
+  EXPECT_TRUE(file) << name;
+  Reference reference;
+  for (std::string line; std::getline(file, line);) {
+    const auto fields = SplitTabs(line);
+    if (fields[0] == "message") reference.messages.push_back(fields.size() > 2 ? Unescape(fields[2]) : "");
+    if (fields[0] != "terms") continue;
+    auto& values = reference.terms[{std::stoul(fields[1]), fields[2]}];
+    for (size_t i = 4; i + 1 < fields.size(); i += 2)
+      values[fields[3] + ":" + Unescape(fields[i])] = std::stod(fields[i + 1]);
+  }
+  return reference;
+}
+
+// Weights of every message, with the messages themselves as the corpus.
+std::vector<std::map<std::string, double>> Weigh(const std::vector<std::string>& messages, const AnalyzerConfig& config,
+                                                 bool sublinear) {
+  VocabularyBuilder vocabulary;
+  Analyzer analyzer(config);
+  std::vector<std::map<uint32_t, float>> counts;
+  for (const auto& message : messages) {
+    analyzer.Read(message, Stop{});
+    auto& row = counts.emplace_back();
+    analyzer.ForEachTerm(Stop{}, [&](FeatureKind kind, std::string_view term) { ++row[vocabulary.Add(kind, term)]; });
+  }
+  std::vector<uint64_t> frequency(vocabulary.size());
+  for (const auto& row : counts)
+    for (const auto& [term, count] : row) ++frequency[term];
+  std::vector<std::map<std::string, double>> weights;
+  for (const auto& row : counts) {
+    std::vector<SparseEntry> entries;
+    for (const auto& [term, count] : row) entries.push_back({term, count});
+    WeightTerms(std::span(entries), sublinear,
+                [&](uint32_t term) { return SmoothIdf(messages.size(), frequency[term]); });
+    auto& values = weights.emplace_back();
+    for (const auto& entry : entries)
+      values[(vocabulary.kind(entry.column) == FeatureKind::kWord ? "word:" : "char:") +
+             std::string(vocabulary.term(entry.column))] = static_cast<double>(entry.value);
+  }
+  return weights;
+}
+
+TEST(Parity, TfidfRowsEqualScikitLearns) {
+  const Reference reference = ReadTfidf("tfidf_small.txt");
+  struct Recipe {
+    const char* name;
+    AnalyzerConfig analyzer;
+    bool sublinear;
+  };
+  const Recipe recipes[] = {{"classic", {AccentFolding::kSpanish, {1, 3}, {0, 0}, false, 2}, false},
+                            {"joint", {AccentFolding::kUnicode, {1, 2}, {2, 4}, false, 1}, true}};
+  for (const auto& recipe : recipes) {
+    const auto weights = Weigh(reference.messages, recipe.analyzer, recipe.sublinear);
+    size_t compared = 0;
+    for (const auto& [key, terms] : reference.terms) {
+      if (key.second != recipe.name) continue;
+      for (const auto& [term, value] : terms) {
+        const auto found = weights[key.first].find(term);
+        ASSERT_NE(found, weights[key.first].end()) << recipe.name << " " << key.first << " " << term;
+        EXPECT_NEAR(found->second, value, 1e-6) << recipe.name << " " << key.first << " " << term;
+        ++compared;
+      }
+    }
+    EXPECT_GE(compared, 100u) << recipe.name;
+  }
+}
+
+}  // namespace
+}  // namespace retrain

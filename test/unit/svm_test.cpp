@@ -1,0 +1,281 @@
+// The one-vs-rest SVM against closed forms, a plain reference solver and its own promises.
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/linear/linear.h"
+#include "core/linear/problem.h"
+#include "linear_testing.h"
+
+namespace retrain {
+namespace {
+
+double Cost(const OwnedProblem& p, size_t i, uint32_t k, double c) {
+  const bool own = p.labels[i] == k;
+  const double weight = own || p.n_classes == 2 ? p.class_weights[p.labels[i]] : 1.0;
+  return c * p.row_weights[i] * weight;
+}
+
+// 1/2 |w|^2 + sum_i C_i max(0, 1 - y_i w.x_i)^2 of class k.
+double Primal(const OwnedProblem& p, const DenseWeights& w, uint32_t k, double c) {
+  double value = 0;
+  for (const auto& row : w) value += 0.5 * row[k] * row[k];
+  for (size_t i = 0; i < p.size(); ++i) {
+    const double slack = std::max(0.0, 1 - (p.labels[i] == k ? 1 : -1) * Margin(p, i, k, w));
+    value += Cost(p, i, k, c) * slack * slack;
+  }
+  return value;
+}
+
+// The dual of every class by cyclic coordinate descent in double until nothing moves; also returns the dual value.
+DenseWeights Reference(const OwnedProblem& p, double c, std::vector<double>* dual_values = nullptr) {
+  DenseWeights w(p.rows.columns + 1, std::vector<double>(p.n_classes));
+  for (uint32_t k = 0; k < p.n_classes; ++k) {
+    std::vector<double> alpha(p.size());
+    for (int epoch = 0; epoch < 5000; ++epoch) {
+      for (size_t i = 0; i < p.size(); ++i) {
+        const double y = p.labels[i] == k ? 1 : -1, d = 0.5 / Cost(p, i, k, c);
+        double q = 1 + d;
+        for (const SparseEntry& x : p.rows.row(i)) q += static_cast<double>(x.value) * x.value;
+        const double moved = std::max(0.0, alpha[i] - (y * Margin(p, i, k, w) - 1 + d * alpha[i]) / q);
+        const double step = (moved - alpha[i]) * y;
+        alpha[i] = moved;
+        for (const SparseEntry& x : p.rows.row(i)) w[x.column][k] += step * x.value;
+        w[p.rows.columns][k] += step;
+      }
+    }
+    double dual = 0;
+    for (const auto& row : w) dual -= 0.5 * row[k] * row[k];
+    for (size_t i = 0; i < p.size(); ++i) dual += alpha[i] - 0.25 * alpha[i] * alpha[i] / Cost(p, i, k, c);
+    if (dual_values != nullptr) dual_values->push_back(dual);
+  }
+  return w;
+}
+
+LinearOptions Tight(double c = 1.0) {
+  LinearOptions options;
+  options.c = c;
+  options.tolerance = 1e-3;
+  options.max_epochs = 5000;
+  return options;
+}
+
+DenseWeights Fit(const OwnedProblem& p, const LinearOptions& options) {
+  return Dequantise(Finish(MakeSvmFit(p.view(), options)).weights);
+}
+
+void ExpectClose(const DenseWeights& a, const DenseWeights& b, double tolerance) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t j = 0; j < a.size(); ++j)
+    for (size_t k = 0; k < a[j].size(); ++k) EXPECT_NEAR(a[j][k], b[j][k], tolerance) << "feature " << j << " class " << k;
+}
+
+// Without features only the bias is left: b + sum_i 2 C_i y_i (y_i b - 1) = 0.
+TEST(Svm, RowsWithoutFeaturesHaveTheClosedFormBias) {
+  OwnedProblem p(0, 2);
+  p.Add({}, 0);
+  p.Add({}, 0);
+  p.Add({}, 1);
+  const DenseWeights w = Fit(p, Tight());
+  EXPECT_NEAR(w[0][0], 2.0 / 7, 1e-3);
+  EXPECT_NEAR(w[0][1], -2.0 / 7, 1e-3);
+}
+
+TEST(Svm, OneFeatureMatchesTheReference) {
+  OwnedProblem p(1, 2);
+  for (const float x : {0.9f, 0.4f, 0.7f}) p.Add({x}, 0);
+  for (const float x : {-0.2f, 0.5f, -0.8f, -0.1f}) p.Add({x}, 1);
+  ExpectClose(Fit(p, Tight()), Reference(p, 1.0), 0.01);
+}
+
+class SvmClasses : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(SvmClasses, ReachesTheReferenceOptimum) {
+  const OwnedProblem p = RandomProblem(60, 7, GetParam(), 11);
+  std::vector<double> dual;
+  const DenseWeights reference = Reference(p, 0.7, &dual), w = Fit(p, Tight(0.7));
+  ExpectClose(w, reference, 0.02);
+  for (uint32_t k = 0; k < p.n_classes; ++k) {
+    const double gap = Primal(p, w, k, 0.7) - dual[k];
+    EXPECT_GE(gap, -1e-6);
+    EXPECT_LE(gap, 2e-3 * dual[k]) << "class " << k;  // what quantisation leaves
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Counts, SvmClasses, testing::Values(2u, 3u, 16u, 17u));
+
+TEST(Svm, DefaultToleranceIsCloseToTheOptimum) {
+  const OwnedProblem p = RandomProblem(300, 20, 5, 3);
+  std::vector<double> dual;
+  Reference(p, 1.0, &dual);
+  LinearOptions options;
+  const DenseWeights w = Fit(p, options);
+  for (uint32_t k = 0; k < p.n_classes; ++k) EXPECT_LE(Primal(p, w, k, 1.0) - dual[k], 0.02 * dual[k]);
+}
+
+TEST(Svm, DoubleWeightIsTheRowTwice) {
+  OwnedProblem heavy = RandomProblem(30, 5, 3, 5), twice = heavy;
+  heavy.row_weights[4] = 2;
+  std::vector<float> row(5);
+  for (const SparseEntry& x : twice.rows.row(4)) row[x.column] = x.value;
+  twice.Add(row, twice.labels[4]);
+  ExpectClose(Fit(heavy, Tight()), Fit(twice, Tight()), 0.02);
+}
+
+TEST(Svm, ClassWeightRaisesTheCostOfOwnRowsOnly) {
+  for (const uint32_t n_classes : {2u, 3u}) {
+    OwnedProblem p = RandomProblem(30, 5, n_classes, 6);
+    p.class_weights[1] = 4;
+    ExpectClose(Fit(p, Tight()), Reference(p, 1.0), 0.02);
+  }
+}
+
+TEST(Svm, SameBytesForAnyThreadsAndSteps) {
+  OwnedProblem p = RandomProblem(600, 40, 50, 8);
+  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(i % 97 == 0 ? kNeverHeldOut : static_cast<uint8_t>(i % 3));
+  LinearOptions options;
+  options.folds = 3;
+  options.fold_of_row = p.folds;
+  const FitResult once = Finish(MakeSvmFit(p.view(), options), 1, 10'000'000);
+  EXPECT_EQ(once.steps, 1);
+  for (const int threads : {1, 2, 4}) {
+    const FitResult steps = Finish(MakeSvmFit(p.view(), options), threads, 50);
+    EXPECT_TRUE(SameBytes(once, steps)) << threads << " threads, " << steps.steps << " steps";
+    EXPECT_GT(steps.steps, 1);
+    EXPECT_FALSE(steps.progress_fell);
+    EXPECT_EQ(steps.last_progress, 1.0);
+  }
+}
+
+TEST(Svm, SeedChangesThePathButHardlyTheAnswer) {
+  const OwnedProblem p = RandomProblem(100, 8, 3, 9);
+  LinearOptions other = Tight();
+  other.seed = 7;
+  ExpectClose(Fit(p, Tight()), Fit(p, other), 0.02);
+}
+
+// The held-out margins must be those of a fit that never saw the rows: nothing may leak through the warm start.
+TEST(Svm, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
+  OwnedProblem p = RandomProblem(90, 8, 18, 10);
+  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i / 18 % 3));
+  LinearOptions options = Tight();
+  options.folds = 3;
+  options.fold_of_row = p.folds;
+  const std::vector<float> held_out = Finish(MakeSvmFit(p.view(), options)).held_out;
+  ASSERT_EQ(held_out.size(), p.size() * p.n_classes);
+  for (int fold = 0; fold < 3; ++fold) {
+    OwnedProblem rest(8, p.n_classes);
+    for (size_t i = 0; i < p.size(); ++i) {
+      if (p.folds[i] == fold) continue;
+      std::vector<float> row(8);
+      for (const SparseEntry& x : p.rows.row(i)) row[x.column] = x.value;
+      rest.Add(row, p.labels[i]);
+    }
+    const DenseWeights w = Reference(rest, 1.0);
+    for (size_t i = 0; i < p.size(); ++i)
+      for (uint32_t k = 0; p.folds[i] == fold && k < p.n_classes; ++k)
+        EXPECT_NEAR(held_out[i * p.n_classes + k], Margin(p, i, k, w), 0.03);
+  }
+}
+
+TEST(Svm, RowsThatAreNeverHeldOutGetTheFullFit) {
+  OwnedProblem p = RandomProblem(40, 6, 3, 12);
+  p.Add({1, 0, 0, 0, 0, 0}, 3 - 1);
+  p.folds.assign(p.size(), 0);
+  for (size_t i = 0; i < p.size(); ++i) p.folds[i] = static_cast<uint8_t>(i % 2);
+  p.folds.back() = kNeverHeldOut;
+  LinearOptions options;
+  options.folds = 2;
+  options.fold_of_row = p.folds;
+  const FitResult fit = Finish(MakeSvmFit(p.view(), options));
+  const DenseWeights w = Dequantise(fit.weights);
+  for (uint32_t k = 0; k < 3; ++k)
+    EXPECT_NEAR(fit.held_out[(p.size() - 1) * 3 + k], Margin(p, p.size() - 1, k, w), 0.05);
+}
+
+TEST(Svm, ClassesWithoutRowsOrWithOneRow) {
+  OwnedProblem p(2, 4);  // class 3 has no row, class 2 one
+  for (int i = 0; i < 6; ++i) p.Add({1, 0.1f}, 0), p.Add({0.1f, 1}, 1);
+  p.Add({-1, -1}, 2);
+  const DenseWeights w = Fit(p, Tight());
+  ExpectClose(w, Reference(p, 1.0), 0.02);
+  EXPECT_LT(Margin(p, 0, 3, w), 0);
+  EXPECT_GT(Margin(p, 12, 2, w), 0);
+}
+
+TEST(Svm, PaddingLanesStayZero) {
+  const LinearWeights w = Finish(MakeSvmFit(RandomProblem(40, 6, 3, 13).view(), {})).weights;
+  EXPECT_EQ(w.stride, 16u);
+  for (uint32_t k = 3; k < 16; ++k) {
+    EXPECT_EQ(w.scale[k], 0);
+    EXPECT_EQ(w.bias[k], 0);
+    for (uint32_t j = 0; j < 6; ++j) EXPECT_EQ(w.q[j * 16 + k], 0);
+  }
+}
+
+TEST(Svm, StopEndsTheStep) {
+  const OwnedProblem p = RandomProblem(200, 30, 40, 14);
+  const auto fit = MakeSvmFit(p.view(), {});
+  StepBudget budget;
+  budget.deadline = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  budget.stop.requested = []() noexcept { return true; };
+  EXPECT_FALSE(fit->Step(budget));
+  EXPECT_LT(fit->Progress(), 1.0);
+}
+
+TEST(Svm, RefusesWhatDoesNotFitTogether) {
+  const OwnedProblem good = RandomProblem(20, 4, 3, 15);
+  const auto refused = [](const OwnedProblem& p, LinearOptions options = {}) {
+    EXPECT_THROW(MakeSvmFit(p.view(), options), Error);
+    EXPECT_THROW(MakeLogisticFit(p.view(), options), Error);
+  };
+  OwnedProblem p = good;
+  p.labels[3] = 3;
+  refused(p);
+  p = good;
+  p.labels.pop_back();
+  refused(p);
+  p = good;
+  p.row_weights[0] = 0;
+  refused(p);
+  p = good;
+  p.class_weights[0] = -1;
+  refused(p);
+  p = good;
+  p.rows.entries[5].column = 4;
+  refused(p);
+  p = good;
+  p.rows.entries[5].value = NAN;
+  refused(p);
+  p = good;
+  p.n_classes = 1;
+  refused(p);
+  refused(OwnedProblem(4, 3));
+  LinearOptions options;
+  options.c = 0;
+  refused(good, options);
+  options = {};
+  options.folds = 2;  // but no fold of any row
+  refused(good, options);
+  std::vector<uint8_t> folds(20, 2);
+  options.fold_of_row = folds;
+  refused(good, options);
+}
+
+TEST(Svm, BytesGrowWithThreadsUpToTheBlocksAndOverflowIsAnError) {
+  const uint64_t one = SvmFitBytes(15000, 10000, 150, 5, 1), two = SvmFitBytes(15000, 10000, 150, 5, 2);
+  EXPECT_GT(one, uint64_t{15000} * 150 * 4 + uint64_t{2} * 64 * 25000);
+  EXPECT_EQ(SvmFitBytes(15000, 10000, 150, 5, 3) - two, two - one);
+  EXPECT_EQ(SvmFitBytes(15000, 10000, 150, 5, 10), SvmFitBytes(15000, 10000, 150, 5, 64));
+  EXPECT_LT(SvmFitBytes(15000, 10000, 150, 0, 1), one);
+  EXPECT_THROW(SvmFitBytes(uint64_t{1} << 60, 10, 150, 5, 1), Error);
+}
+
+TEST(Classifiers, TableNamesBoth) {
+  ASSERT_EQ(Classifiers().size(), 2u);
+  EXPECT_STREQ(Classifiers()[0].name, "linear_svm");
+  EXPECT_FALSE(Classifiers()[0].margins_are_log_odds);
+  EXPECT_STREQ(Classifiers()[1].name, "logistic_regression");
+  EXPECT_TRUE(Classifiers()[1].margins_are_log_odds);
+}
+
+}  // namespace
+}  // namespace retrain
