@@ -107,7 +107,7 @@ select (predict_intent('zeta omega', 'labels', p_version_id => :id)).predicted_i
 -- weights: of rows, and of rows that a person labelled; the numbers are too rare to count, so all texts look the same
 create function heavier(p_alpha float8, p_beta float8) returns text language plpgsql as $$
 begin
-  perform train_intent_model('weights', p_config => '{"min_df": 15, "char_ngrams": null}', p_promote => 'always', p_source => format($q$
+  perform train_intent_model('weights', p_config => '{"min_df": 15, "char_ngrams": null, "class_weight": "none"}', p_promote => 'always', p_source => format($q$
     select format('same words %%s', n) as text, case n %% 2 when 0 then 'alpha' else 'beta' end as intent,
       case n %% 2 when 0 then %s else %s end as weight, 'train' as split
     from generate_series(1, 40) n $q$, p_alpha, p_beta));
@@ -118,7 +118,7 @@ select heavier(10, 1) as heavy_alpha, heavier(1, 10) as heavy_beta;
 create function heavier_people(p_weight real) returns text language plpgsql as $$
 begin
   update ai_models set human_weight = p_weight where model_name = 'people';
-  perform train_intent_model('people', p_config => '{"min_df": 15, "char_ngrams": null}', p_promote => 'always');
+  perform train_intent_model('people', p_config => '{"min_df": 15, "char_ngrams": null, "class_weight": "none"}', p_promote => 'always');
   return classify_intent('same words', 'people');
 end
 $$;

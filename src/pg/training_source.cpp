@@ -64,11 +64,11 @@ static void check_type(SourceColumn column, Oid type) {
                                                    : "text")));
 }
 
-static void describe_source(TupleDesc desc, Source* source) {
+static void describe_source(TupleDesc desc, bool own, Source* source) {
   memset(source, 0, sizeof *source);
   for (int i = 0; i < desc->natts; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(desc, i);
-    for (int c = 0; c < kSourceColumns; ++c) {
+    for (int c = 0; c < (own ? kSourceColumns : kHuman); ++c) {
       if (strcmp(NameStr(attribute->attname), kColumnNames[c]) != 0) continue;
       if (source->column[c] != 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -185,8 +185,8 @@ void read_training_rows(const char* query, bool own, retrain::IntentTrainer* tra
   // another one, and the splits it has just assigned, must be seen.
   Portal portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, false);
   Source source;
-  describe_source(portal->tupDesc, &source);
-  if (!own) source.column[kHuman] = 0;
+  describe_source(portal->tupDesc, own, &source);
+  if (!own && source.column[kSplit] != 0) trainer->TakeSplitsAtTheirWord();
   // Functions that the caller's query calls cannot write either. An error restores the flag with its (sub)transaction.
   const bool was_read_only = XactReadOnly;
   XactReadOnly = true;

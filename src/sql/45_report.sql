@@ -109,13 +109,15 @@ begin
 
   if v_run.gate is not null then
     v_parts := v_parts || (format(v_heading, 'Gate')
-      || 'Verdict: ' || case when (v_run.gate ->> 'promote')::boolean then 'promote' else 'keep the live version' end
+      || 'Verdict: ' || case when (v_run.gate ->> 'promote')::boolean then 'promote' else 'do not promote' end
+      || E'\nOutcome: ' || case when v_run.deployed then 'put live' else 'not put live' end
+      || coalesce(' (p_promote => ' || (v_run.gate ->> 'p_promote') || ')', '')
       || coalesce(E'\nRule: ' || (v_run.gate ->> 'rule'), '')
       || coalesce(E'\nReason: ' || (v_run.gate ->> 'reason'), ''));
     -- Both versions' numbers, on all shared test rows and on the recent ones.
     select jsonb_agg(jsonb_build_array(g.rows_of, k.key,
-        @extschema@.retrain_report_number(g.candidate -> k.key),
-        @extschema@.retrain_report_number(g.live -> k.key)) order by g.place, k.key)
+        case k.key when 'rows' then g.candidate ->> k.key else @extschema@.retrain_report_number(g.candidate -> k.key) end,
+        case k.key when 'rows' then g.live ->> k.key else @extschema@.retrain_report_number(g.live -> k.key) end) order by g.place, k.key)
     into v_rows
     from (values
       (1, 'all', v_run.gate -> 'candidate', v_run.gate -> 'live'),

@@ -184,6 +184,7 @@ begin
     from @extschema@.ai_model_versions v
     where v.model_name = v_run.model_name and v.is_active;
 
+    v_run.gate := coalesce(v_run.gate, '{}') || jsonb_build_object('p_promote', p_promote);
     -- Verdict first, so that the version is born with its status.
     if p_promote = 'always' then
       v_run.deployed := true;

@@ -95,7 +95,6 @@ bool ApplyPreset(IntentConfig& config, const ConfigValue& v) {
     config.sublinear_tf = false;
     config.min_df = 1;
     config.max_features = 10000;
-    config.balanced = true;
     config.calibration = CalibrationKind::kSigmoid;
   }
   config.preset = v.string;
@@ -263,7 +262,7 @@ std::string Describe(const ConfigValue& v) {
     case Type::kBool:
       return v.boolean ? "true" : "false";
     case Type::kNumber:
-      return json.Number(v.number).Take();
+      return std::isfinite(v.number) ? json.Number(v.number).Take() : "a number out of range";
     case Type::kString:
       return Quoted(v.string);
     case Type::kNumbers:
@@ -282,7 +281,7 @@ std::string Describe(const ConfigValue& v) {
   std::string known;
   for (const auto& parameter : kParameters) {
     known += (known.empty() ? "" : ", ") + std::string(parameter.name);
-    if (key.size() > 40) continue;
+    if (key.size() < 2 || key.size() > 40) continue;
     const size_t d = EditDistance(key, parameter.name);
     if (closest == nullptr || d < distance) closest = &parameter, distance = d;
   }
@@ -295,7 +294,7 @@ std::string Describe(const ConfigValue& v) {
   throw Error(ErrorCode::kInvalidParameter,
               "invalid value for configuration key \"" + std::string(parameter.name) + "\"",
               "given " + Describe(value) + ", accepted: " + parameter.range,
-              std::string("\"") + parameter.name + "\" is " + parameter.description);
+              std::string(parameter.name) + ": " + parameter.description);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ struct IntentConfig {
   uint32_t max_features = 0;  // per kind of n-gram; 0: no limit
   std::string classifier = "linear_svm";
   double c = 3.0;
-  bool balanced = false;  // class weights n / (K n_k)
+  bool balanced = true;  // class weights n / (K n_k)
   CalibrationKind calibration = CalibrationKind::kSoftmax;
   bool calibration_given = false;
   int folds = 5;

@@ -197,8 +197,14 @@ void IntentTrainer::SelectVocabulary() {
   }
   IntentConfig& config = result_.config;
   config.min_df = ChosenMinDf(config, f.order.size());
-  f.column_of = SelectTerms(vocabulary, document_frequency, corpus_frequency, f.order.size(),
-                            {config.min_df, config.max_df, config.max_features}, budget_->stop);
+  try {
+    f.column_of = SelectTerms(vocabulary, document_frequency, corpus_frequency, f.order.size(),
+                              {config.min_df, config.max_df, config.max_features}, budget_->stop);
+  } catch (const Error& error) {
+    // Bounds that make sense, but not for so few rows: an outcome of the rows like any other.
+    if (error.code() != ErrorCode::kInvalidParameter) throw;
+    f.column_of.assign(vocabulary.size(), kNoTerm);
+  }
   FeatureSpace& space = f.parts.space;
   for (uint32_t term = 0; term < f.column_of.size(); ++term) {
     const uint32_t column = f.column_of[term];
@@ -241,7 +247,8 @@ Resumable IntentTrainer::Weigh() {
   SelectVocabulary();
   if (f.parts.space.columns() == 0) {
     result_.failed = true;
-    result_.failure = "no features: the training rows hold no n-gram that min_df and max_df let through";
+    result_.failure = "no features: min_df and max_df leave none of the n-grams of " + std::to_string(f.order.size()) +
+                      " training rows";
     co_return;
   }
   co_await Pause{};
@@ -395,9 +402,13 @@ void IntentTrainer::Conclude() {
   const auto numbers = [](const Metrics& m) { return GateNumbers{m.rows, m.accuracy, m.macro_f1}; };
   result_.verdict = Judge(request_.gate, result_.compared, numbers(result_.live.all), numbers(result_.candidate.all),
                           numbers(result_.live.recent), numbers(result_.candidate.recent));
-  if (!result_.live_unreadable.empty()) {
+  if (own_splits_ && result_.test_rows == 0)
+    result_.verdict = {
+        false, "no_test_rows",
+        "the source's split column marks no test rows, so nothing was measured: only p_promote => 'always' "
+        "promotes"};
+  else if (!result_.live_unreadable.empty())
     result_.verdict = {true, "live_unreadable", "the live version cannot be read: " + result_.live_unreadable};
-  }
 }
 
 }  // namespace retrain

@@ -80,6 +80,8 @@ class IntentTrainer {
 
   // Adds a row; throws Error, Cancelled. Not after the first Step().
   void Add(const LabelledMessage& message, const Stop& stop);
+  // The caller's rows came with splits of their own: without test rows among them nothing passes the gate.
+  void TakeSplitsAtTheirWord() noexcept { own_splits_ = true; }
   // Works within the budget; true when the result is ready. Throws Error, Cancelled.
   bool Step(const StepBudget& budget);
   TrainingProgress Progress() const;
@@ -111,7 +113,7 @@ class IntentTrainer {
   TrainingProgress progress_;
   std::unique_ptr<Fitting> fitting_;
   Resumable run_;
-  bool started_ = false;
+  bool started_ = false, own_splits_ = false;
   const StepBudget* budget_ = nullptr;
 };
 

@@ -2,8 +2,10 @@
 //
 // Softmax, one temperature (Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017):
 //
-//   min_b  F(b) = sum_i w_i [ log sum_k exp(b m_ik) - b m_i,y(i) ],   b = 1 / temperature,
-//   F'(b)  = sum_i w_i (E_i[m] - m_i,y(i)),   F''(b) = sum_i w_i Var_i[m]   under p_i = softmax(b m_i): convex, Newton.
+//   min_b  F(b) = sum_i w_i [ log sum_k exp(b m_ik) - b t_i ],   b = 1 / temperature,
+//   F'(b)  = sum_i w_i (E_i[m] - t_i),   F''(b) = sum_i w_i Var_i[m]   under p_i = softmax(b m_i): convex, Newton,
+//   t_i    = (1 - e) m_i,y(i) + e mean_k m_ik,   e = 1 / (n + 2): Platt's target for n rows that all were right. Without
+//   it a few dozen rows that are separated without an error would make the model sure of everything.
 //
 // Sigmoid, per class k (Platt 1999, in the form of Lin, Lin, Weng, "A note on Platt's probabilistic outputs for support
 // vector machines", Machine Learning 68, 2007):
@@ -54,6 +56,7 @@ SoftmaxSums SoftmaxDerivatives(double b, std::span<const float> margins, std::sp
                                std::span<const float> row_weights, uint32_t n_classes, size_t stride,
                                const Stop& stop) {
   SoftmaxSums sums;
+  const double doubt = 1 / (static_cast<double>(labels.size()) + 2);
   std::vector<double> x(n_classes), e(n_classes);
   size_t visited = 0;
   for (size_t i = 0; i < labels.size(); i += stride) {
@@ -63,14 +66,16 @@ SoftmaxSums SoftmaxDerivatives(double b, std::span<const float> margins, std::sp
     const double top = *std::max_element(m, m + n_classes);
     for (uint32_t k = 0; k < n_classes; ++k) x[k] = b * (m[k] - top);
     ExpRow(x.data(), n_classes, e.data());
-    double sum = 0, first = 0, second = 0;
+    double sum = 0, first = 0, second = 0, plain = 0;
     for (uint32_t k = 0; k < n_classes; ++k) {
+      plain += m[k];
       sum += e[k];
       first += e[k] * m[k];
       second += e[k] * m[k] * m[k];
     }
     const double mean = first / sum;
-    sums.slope += row_weights[i] * (mean - m[labels[i]]);
+    const double target = (1 - doubt) * m[labels[i]] + doubt * plain / n_classes;
+    sums.slope += row_weights[i] * (mean - target);
     sums.curvature += row_weights[i] * std::max(second / sum - mean * mean, 0.0);
   }
   return sums;

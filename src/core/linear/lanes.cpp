@@ -141,7 +141,8 @@ RETRAIN_INLINE void Visit(const SvmLanes& lanes, const uint32_t* batch, size_t n
 
 #ifdef RETRAIN_AVX2
 #define RETRAIN_TARGET __attribute__((target("avx2")))
-RETRAIN_TARGET void MarginsWide(const SparseEntry* x, size_t n, const LaneRow* weights, uint32_t columns, LaneRow* out) {
+RETRAIN_TARGET void MarginsWide(const SparseEntry* x, size_t n, const LaneRow* weights, uint32_t columns,
+                                LaneRow* out) {
   Margins<Wide>(x, n, weights, columns, reinterpret_cast<Float8*>(out));
 }
 RETRAIN_TARGET void AddWide(const SparseEntry* x, size_t n, const LaneRow* step, LaneRow* weights, uint32_t columns) {

@@ -35,8 +35,8 @@ namespace {
 
 constexpr size_t kMemory = 10;
 constexpr int kMaxIterations = 200;
-constexpr double kTolerance = 1e-6;    // of the largest entry of the gradient of f / sum_i c_i
-constexpr double kLossNoise = 1e-8;    // relative error of f from margins in float
+constexpr double kTolerance = 1e-6;  // of the largest entry of the gradient of f / sum_i c_i
+constexpr double kLossNoise = 1e-8;  // relative error of f from margins in float
 constexpr size_t kRowsPerTask = 64;
 constexpr size_t kVectorChunk = 4096;  // LaneRows per task of a vector operation
 constexpr uint64_t kSliceEntries = 32768;
@@ -120,27 +120,29 @@ class LogisticFit final : public LinearFit {
   LinearOptions options_;
   size_t n_ = 0, block_rows_ = 0;
   uint32_t columns_ = 0, blocks_ = 0;
-  std::vector<double> costs_;                       // c_i
+  std::vector<double> costs_;  // c_i
   Vector weights_, trial_, gradient_, trial_gradient_, direction_;
-  std::vector<LaneRow> probabilities_;              // n × blocks: c_i (p_ik - [y(i) = k]), 0 in padding lanes
+  std::vector<LaneRow> probabilities_;  // n × blocks: c_i (p_ik - [y(i) = k]), 0 in padding lanes
   std::deque<Pair> pairs_;
-  std::vector<double> partial_;                     // one sum per task
-  std::vector<size_t> cursor_;                      // of pass (B), per block
-  double loss_ = 0, trial_loss_ = 0, dot_ = 0;      // results of Evaluate and Pass
+  std::vector<double> partial_;                 // one sum per task
+  std::vector<size_t> cursor_;                  // of pass (B), per block
+  double loss_ = 0, trial_loss_ = 0, dot_ = 0;  // results of Evaluate and Pass
   LinearWeights stored_;
   std::vector<float> held_out_;
   double progress_ = 0;
-  const StepBudget* budget_ = nullptr;              // of the step that is running
+  const StepBudget* budget_ = nullptr;  // of the step that is running
   Resumable run_;
 };
 
 Resumable LogisticFit::Run() {
   const double share = options_.folds >= 2 ? 1.0 / (1 + options_.folds) : 1.0;
   for (Resumable fit = Minimise(-1); !fit.Resume();) co_await Pause{};
-  for (Resumable store = Tasks(blocks_, [this](size_t block) {
-         StoreBlock(weights_.data() + block * block_rows_, static_cast<uint32_t>(block), stored_);
-         return true;
-       });
+  for (Resumable store = Tasks(blocks_,
+                               [this](size_t block) {
+                                 StoreBlock(weights_.data() + block * block_rows_, static_cast<uint32_t>(block),
+                                            stored_);
+                                 return true;
+                               });
        !store.Resume();)
     co_await Pause{};
   if (options_.folds >= 2) {
@@ -246,7 +248,8 @@ Resumable LogisticFit::Evaluate(int fold, const Vector& weights, Vector& gradien
 
   cursor_.assign(blocks_, 0);
   partial_.assign(blocks_, 0);
-  for (Resumable b = Tasks(blocks_, [&](size_t t) { return GradientSlice(static_cast<uint32_t>(t), weights, gradient); });
+  for (Resumable b =
+           Tasks(blocks_, [&](size_t t) { return GradientSlice(static_cast<uint32_t>(t), weights, gradient); });
        !b.Resume();)
     co_await Pause{};
   for (const double part : partial_) loss += 0.5 / options_.c * part;

@@ -62,7 +62,8 @@ SvmBlock::SvmBlock(SvmShared& shared, uint32_t block)
   lanes_.labels = shared.problem.labels.data();
   lanes_.terms = shared.terms.data();
   lanes_.first_class = block * kLanes;
-  for (uint32_t l = 0; l < kLanes; ++l) lanes_.one.at[l] = lanes_.first_class + l < shared.problem.n_classes ? 1.f : 0.f;
+  for (uint32_t l = 0; l < kLanes; ++l)
+    lanes_.one.at[l] = lanes_.first_class + l < shared.problem.n_classes ? 1.f : 0.f;
   lanes_.weights = weights_.data();
   lanes_.alphas = alphas_.data();
   work_ = Run();

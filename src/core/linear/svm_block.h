@@ -19,10 +19,10 @@ namespace retrain {
 // What all blocks of a fit share. Blocks write disjoint parts of `weights` and `held_out`.
 struct SvmShared {
   LinearProblem problem;
-  LinearOptions options;            // defaults filled in
-  std::vector<SvmRowTerms> terms;   // n
+  LinearOptions options;           // defaults filled in
+  std::vector<SvmRowTerms> terms;  // n
   LinearWeights weights;
-  std::vector<float> held_out;      // n × n_classes when options.folds >= 2, else empty
+  std::vector<float> held_out;         // n × n_classes when options.folds >= 2, else empty
   std::atomic<uint32_t> fits_done{0};  // over all blocks; a block has 1 + folds of them
 };
 
@@ -60,9 +60,9 @@ class SvmBlock {
   std::vector<uint8_t> calm_;                        // visits in a row that found it still
   std::vector<uint32_t> order_;                      // this epoch's permutation, shuffled as it is walked
   Rng rng_;
-  uint32_t position_ = 0;                            // in order_
-  float largest_violation_ = 0;                      // of this epoch
-bool skipped_ = false;                             // whether this epoch left out resting rows
+  uint32_t position_ = 0;        // in order_
+  float largest_violation_ = 0;  // of this epoch
+  bool skipped_ = false;         // whether this epoch left out resting rows
   std::vector<uint32_t> batch_;
   std::vector<float> violations_;
   Resumable work_;

@@ -61,8 +61,8 @@ class SvmFit final : public LinearFit {
       const double cost = shared_.options.c * problem.row_weights[i];
       const double own = 0.5 / (cost * problem.class_weights[problem.labels[i]]);
       const double other = problem.n_classes == 2 ? own : 0.5 / cost;
-      shared_.terms[i] = {static_cast<float>(other), static_cast<float>(own), static_cast<float>(1.0 / (square + other)),
-                          static_cast<float>(1.0 / (square + own))};
+      shared_.terms[i] = {static_cast<float>(other), static_cast<float>(own),
+                          static_cast<float>(1.0 / (square + other)), static_cast<float>(1.0 / (square + own))};
     }
   }
 
@@ -99,7 +99,7 @@ class SvmFit final : public LinearFit {
 
   SvmShared shared_;
   uint32_t n_blocks_ = 0;
-  std::mutex mutex_;                              // guards the members below while workers run
+  std::mutex mutex_;  // guards the members below while workers run
   std::deque<std::unique_ptr<SvmBlock>> paused_;
   uint32_t next_ = 0;
   uint32_t done_ = 0;
