@@ -6,6 +6,7 @@
 #include "pg/owned.h"
 #include "pg/progress.h"
 #include "pg/settings.h"
+#include "pg/training.h"
 #include "pg/training_source.h"
 
 #include <chrono>
@@ -24,19 +25,6 @@ RETRAIN_FUNCTION(verify_model);
 // Longest stretch without a look at the server's interrupts.
 static constexpr std::chrono::milliseconds kStep{25};
 
-// What a training is told, as plain data in the current memory context.
-struct TrainingOrder {
-  const char* model_name;
-  Jsonb* config;
-  const char* query;     // rows to train on
-  bool own_query;        // made by the extension, not by the caller
-  bytea* live_artifact;  // null: no live version
-  int32 min_samples;
-  float4 human_weight, max_f1_regression, recent_min_ratio, confidence_threshold;
-  int32 recent_min_rows;
-  int64 recent_since;
-};
-
 static retrain::TrainingRequest* make_request(const TrainingOrder& order, const ConfigValues& config,
                                               const uint8_t* live, size_t live_size, uint64_t memory, int threads) {
   auto request = std::make_unique<retrain::TrainingRequest>();
@@ -49,13 +37,12 @@ static retrain::TrainingRequest* make_request(const TrainingOrder& order, const 
   request->gate = {order.max_f1_regression, static_cast<uint64_t>(order.recent_min_rows), order.recent_min_ratio};
   request->recent_since = order.recent_since;
   request->has_live = live != nullptr;
+  request->find_label_issues = order.label_issues;
   if (live != nullptr) request->live_artifact.assign(live, live + live_size);
   return request.release();
 }
 
-// Reads the rows and trains. The trainer belongs to `context`; interrupts act between steps, with no C++ object on the
-// stack, and inside a step through backend_stop().
-static retrain::IntentTrainer* train(MemoryContext context, const TrainingOrder& order) {
+retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder& order) {
   const ConfigValues config = read_config(order.config);
   const uint8_t* live = nullptr;
   size_t live_size = 0;
@@ -101,21 +88,21 @@ static Datum result_jsonb(MemoryContext context, const retrain::TrainingResult& 
   return DirectFunctionCall1(jsonb_in, CStringGetDatum(server));
 }
 
-// Columns of retrain_begin_run, by name: its order is the SQL module's own affair.
-static Datum begin_column(const char* name, bool* is_null) {
+Datum begin_column(const char* name, bool* is_null) {
   const TupleDesc desc = SPI_tuptable->tupdesc;
   const int column = SPI_fnumber(desc, name);
   if (column <= 0)
-    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("retrain_begin_run gives no column \"%s\"", name),
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the beginning of a training gives no column \"%s\"", name),
                     errhint("run ALTER EXTENSION pg_retrain UPDATE")));
   return SPI_getbinval(SPI_tuptable->vals[0], desc, column, is_null);
 }
 
-static Datum begin_value(const char* name) {
+Datum begin_value(const char* name) {
   bool is_null;
   const Datum value = begin_column(name, &is_null);
   if (is_null)
-    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("retrain_begin_run gives no value for \"%s\"", name)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the beginning of a training gives no value for \"%s\"", name)));
   return value;
 }
 
@@ -147,6 +134,7 @@ static pg_uuid_t* begin_run(FunctionCallInfo fcinfo, Oid schema, TrainingOrder* 
                     types, values, nulls, SPI_OK_SELECT);
   order->config = DatumGetJsonbPCopy(begin_value("effective_config"));
   order->own_query = source == nullptr;
+  order->label_issues = false;
   order->query = source != nullptr ? source : TextDatumGetCString(begin_value("rows_query"));
   bool no_live;
   const Datum live = begin_column("live_artifact", &no_live);
@@ -185,7 +173,7 @@ Datum train_intent_model(PG_FUNCTION_ARGS) {
   pg_uuid_t* run_id = begin_run(fcinfo, schema, &order);
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
-  const retrain::TrainingResult& result = train(context, order)->result();
+  const retrain::TrainingResult& result = run_training(context, order)->result();
   Oid types[] = {UUIDOID, JSONBOID, BYTEAOID, TEXTOID};
   char nulls[] = "    ";
   Datum values[4] = {UUIDPGetDatum(run_id), result_jsonb(context, result), static_cast<Datum>(0),
@@ -227,7 +215,7 @@ Datum verify_model(PG_FUNCTION_ARGS) {
   order.recent_since = retrain::kNoTime;
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
-  const retrain::TrainingResult& result = train(context, order)->result();
+  const retrain::TrainingResult& result = run_training(context, order)->result();
   char nulls[] = "   ";
   values[1] = result_jsonb(context, result);
   if (result.failed)

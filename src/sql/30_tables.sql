@@ -21,13 +21,14 @@ create table @extschema@.ai_models (
   keep_versions integer check (keep_versions >= 1),
   enabled boolean not null default true,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  source_set_by name
 );
 
 create table @extschema@.ai_training_data (
   id uuid primary key default gen_random_uuid(),
   user_message text not null,
-  detected_intent text,
+  detected_intent text check (octet_length(detected_intent) <= 1024),
   ai_response text,
   confidence_score integer check (confidence_score between 0 and 100),
   correct_intent text,
@@ -71,11 +72,20 @@ create table @extschema@.ai_training_data (
   constraint ai_training_data_idempotency_key unique (model_name, idempotency_key)
 ) with (fillfactor = 85);
 
-create index ai_training_data_created_idx on @extschema@.ai_training_data (model_name, created_at desc);
+-- Metrics of a period are read from this index alone.
+create index ai_training_data_created_idx on @extschema@.ai_training_data (model_name, created_at desc)
+  include (detected_intent, confidence_score, source, dataset_status, escalated, intent_correct, corrected_by_human);
 
 -- A person's correction of a text: predict_intent() scans this one itself, in exactly this order of columns.
 create index ai_training_data_correction_idx on @extschema@.ai_training_data (model_name, text_key)
   where corrected_by_human and correct_intent is not null and dataset_status <> 'rejected';
+
+-- What no training has learnt yet: should_retrain() counts it.
+create index ai_training_data_new_idx on @extschema@.ai_training_data (model_name, split, updated_at)
+  where included_in_training_run is null and (model_version_id is null or intent_correct is not null);
+
+create index ai_training_data_corrected_idx on @extschema@.ai_training_data (model_name, corrected_at)
+  where corrected_at is not null;
 
 create index ai_training_data_text_idx on @extschema@.ai_training_data (model_name, text_key);
 

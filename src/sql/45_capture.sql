@@ -58,11 +58,20 @@ declare
   v_intent text := p_detected_intent;
   v_confidence integer := p_confidence_score;
   v_version_id bigint;
-  v_predicted record;
+  v_created_at timestamptz;
+  v_words text;
+  v_predicted @extschema@.ai_intent_prediction;
+  v_evaluated boolean;
 begin
   if p_user_message is null then
     raise exception 'p_user_message is null'
       using errcode = 'invalid_parameter_value', hint = 'Pass the text the user wrote.';
+  end if;
+  if octet_length(p_detected_intent) > 1024 then
+    raise exception 'p_detected_intent is too long'
+      using errcode = 'invalid_parameter_value',
+        detail = format('It has %s bytes.', octet_length(p_detected_intent)),
+        hint = 'An intent has at most 1024 bytes.';
   end if;
   if p_confidence_score not between 0 and 100 then
     raise exception 'p_confidence_score is out of range'
@@ -90,8 +99,8 @@ begin
     perform @extschema@.retrain_ensure_model(p_model_name);
   end if;
 
-  -- The insert below finds a key that is taken by itself; looking first only spares the prediction.
-  if p_idempotency_key is not null and v_intent is null then
+  -- The insert below finds a key that is taken by itself; looking first only spares the work.
+  if p_idempotency_key is not null then
     select d.id into v_id
     from @extschema@.ai_training_data d
     where d.model_name = p_model_name and d.idempotency_key = p_idempotency_key;
@@ -103,20 +112,22 @@ begin
   if v_intent is null then
     -- A model that cannot be read costs the guess, never the message.
     begin
-      select p.predicted_intent, p.confidence, v.id as version_id
-      into v_predicted
-      from @extschema@.predict_intent(p_user_message, p_model_name, 1) p
-      left join @extschema@.ai_model_versions v on v.model_name = p_model_name and v.version = p.model_version
-      where p.model_trained;
-      if found then
+      v_predicted := @extschema@.predict_intent(p_user_message, p_model_name, 1);
+      if v_predicted.model_trained then
         v_intent := v_predicted.predicted_intent;
         v_confidence := coalesce(v_confidence, round(v_predicted.confidence * 100)::integer);
-        v_version_id := v_predicted.version_id;
+        select v.id into v_version_id
+        from @extschema@.ai_model_versions v
+        where v.model_name = p_model_name and v.version = v_predicted.model_version;
       end if;
     exception when data_corrupted or feature_not_supported or out_of_memory then
       raise warning 'the message was recorded without a prediction'
         using errcode = sqlstate, detail = sqlerrm, hint = 'Promote another version of the model.';
     end;
+  end if;
+
+  if p_category is null or p_conversation_id is not null then
+    v_words := @extschema@.retrain_words(p_user_message);
   end if;
 
   -- A second try is only needed when the row that took our key is deleted before we read it.
@@ -127,11 +138,18 @@ begin
       product_id, product_name, context, source, idempotency_key)
     values (
       p_user_message, p_ai_response, v_intent, v_confidence, p_model_name, v_version_id, p_conversation_id,
-      p_message_id, p_user_id, p_session_id, p_category, coalesce(p_escalated, false), p_escalation_reason,
+      p_message_id, p_user_id, p_session_id, coalesce(p_category, @extschema@.retrain_categorise(v_words)),
+      coalesce(p_escalated, false), p_escalation_reason,
       p_response_source, p_response_time_ms, p_product_id, p_product_name, p_context, p_source, p_idempotency_key)
     on conflict (model_name, idempotency_key) do nothing
-    returning ai_training_data.id into v_id;
-    if not found then
+    returning ai_training_data.id, ai_training_data.created_at into v_id, v_created_at;
+    if found then
+      -- The message says what its author thinks of the answer before it.
+      if p_conversation_id is not null then
+        v_evaluated := @extschema@.retrain_evaluate_previous(
+          p_model_name, p_conversation_id, v_id, v_created_at, p_user_message, v_words);
+      end if;
+    else
       select d.id into v_id
       from @extschema@.ai_training_data d
       where d.model_name = p_model_name and d.idempotency_key = p_idempotency_key;
@@ -161,6 +179,14 @@ begin
     new.intent_correct := null;
   end if;
   if tg_op = 'UPDATE' then
+    -- What a training learnt of the row is no longer what the row says: it counts as new.
+    if new.included_in_training_run is not distinct from old.included_in_training_run
+      and (new.user_message, new.detected_intent, new.correct_intent, new.corrected_by_human, new.intent_correct,
+        new.dataset_status) is distinct from (old.user_message, old.detected_intent, old.correct_intent,
+        old.corrected_by_human, old.intent_correct, old.dataset_status)
+    then
+      new.included_in_training_run := null;
+    end if;
     new.updated_at := clock_timestamp();
   end if;
   return new;

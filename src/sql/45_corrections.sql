@@ -79,7 +79,8 @@ begin
 end
 $function$;
 
--- Deletes the corrections of deleted rows. SECURITY DEFINER, since no level may delete corrections by itself.
+-- What belongs to deleted rows leaves with them; feedback stays, without its row. SECURITY DEFINER, since no level may
+-- delete corrections by itself.
 create function @extschema@.retrain_training_data_after_delete() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -88,6 +89,13 @@ begin
   delete from @extschema@.ai_intent_corrections c
   using deleted_rows d
   where c.training_data_id = d.id;
+  delete from @extschema@.ai_review_leases l
+  using deleted_rows d
+  where l.training_data_id = d.id;
+  update @extschema@.ai_feedback f
+  set training_data_id = null
+  from deleted_rows d
+  where f.training_data_id = d.id;
   return null;
 end
 $function$;

@@ -72,6 +72,27 @@ begin
 end
 $function$;
 
+-- Tells those who LISTEN to ai_models what happened to a model, once it is committed. Anybody may listen: names alone,
+-- at most 3 kB; the numbers are in the tables.
+create function @extschema@.retrain_notify(
+  p_event text,
+  p_model_name text,
+  p_version_id bigint,
+  p_run_id uuid default null
+) returns void
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform pg_notify('ai_models', jsonb_build_object(
+    'event', p_event,
+    'model_name', p_model_name,
+    'version_id', p_version_id,
+    'version', (select v.version from @extschema@.ai_model_versions v where v.id = p_version_id),
+    'run_id', p_run_id)::text);
+end
+$function$;
+
 -- Makes a version the live one. Gives the version that was live before, or null.
 create function @extschema@.retrain_set_live(
   p_model_name text,
@@ -119,6 +140,8 @@ begin
   select p_model_name, v.id, v.version, v_at, coalesce(p_by, current_user), p_reason, p_kind
   from @extschema@.ai_model_versions v
   where v.id = p_version_id;
+  perform @extschema@.retrain_notify(
+    case p_kind when 'rollback' then 'rolled_back' else 'promoted' end, p_model_name, p_version_id);
   return v_previous;
 end
 $function$;

@@ -37,6 +37,7 @@ declare
   v_started timestamptz := clock_timestamp();
   v_config jsonb := coalesce(p_config, '{}');
   v_model @extschema@.ai_models;
+  v_seen refcursor;
 begin
   perform @extschema@.retrain_check_model_name(p_model_name);
   if p_run_type is null or p_run_type not in ('full', 'incremental', 'intent_only') then
@@ -101,11 +102,21 @@ begin
     coalesce(nullif(p_run_name, ''), 'training_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS')),
     p_run_type, 'running', effective_config, v_started, coalesce(p_triggered_by, current_user), p_model_name,
     live_version_id, p_source);
+
+  if p_source is null then
+    -- Read when the run ends, under the snapshot of this moment: exactly the rows that the training is about to see.
+    v_seen := 'retrain rows of ' || run_id;
+    open v_seen for
+      select array_agg(l.id), array_agg(l.updated_at)
+      from @extschema@.ai_labelled_data l
+      where l.model_name = p_model_name and l.split = 'train' and l.included_in_training_run is null;
+  end if;
 end
 $function$;
 
--- Marks the rows that a run learnt from and that were not marked before. Only rows that the training could see as they
--- are now: one changed after p_seen counts as new.
+-- Marks the rows that a run learnt from and that were not marked before. Only rows that are still as the training saw
+-- them: one that was changed meanwhile, or whose transaction ended meanwhile, counts as new. Where the run was begun in
+-- another transaction its snapshot is gone, and p_seen stands for it.
 create function @extschema@.retrain_mark_rows(p_model_name text, p_run_id uuid, p_seen timestamptz) returns bigint
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -113,21 +124,28 @@ create function @extschema@.retrain_mark_rows(p_model_name text, p_run_id uuid, 
   set jit = off
 as $function$
 declare
+  v_seen refcursor := 'retrain rows of ' || p_run_id;
+  v_ids uuid[];
+  v_times timestamptz[];
   v_marked bigint;
 begin
+  if exists (select from pg_cursors c where c.name = v_seen::text) then
+    fetch v_seen into v_ids, v_times;
+    close v_seen;
+  else
+    select array_agg(l.id), array_agg(l.updated_at) into v_ids, v_times
+    from @extschema@.ai_labelled_data l
+    where l.model_name = p_model_name and l.split = 'train' and l.included_in_training_run is null
+      and l.updated_at <= p_seen;
+  end if;
+
   update @extschema@.ai_training_data d
   set included_in_training_run = p_run_id,
     -- A bare "reviewed" is the only trace of that review: it stays.
     dataset_status = case when d.dataset_status = 'reviewed' and d.intent_correct is null then 'reviewed'
       else 'used_in_training' end
-  from @extschema@.ai_labelled_data l
-  where l.model_name = p_model_name
-    and l.split = 'train'
-    and l.updated_at <= p_seen
-    and l.dataset_status <> 'used_in_training'
-    and (l.included_in_training_run is null or l.dataset_status <> 'reviewed' or l.intent_correct is not null)
-    and d.model_name = p_model_name
-    and d.id = l.id;
+  from unnest(v_ids, v_times) s (id, updated_at)
+  where d.id = s.id and d.updated_at = s.updated_at and d.model_name = p_model_name;
   get diagnostics v_marked = row_count;
   return v_marked;
 end
@@ -245,6 +263,11 @@ begin
 
   if v_run.status = 'completed' then
     perform @extschema@.retrain_prune_versions(v_run.model_name);
+  end if;
+  if v_run.status = 'failed' or v_version_status = 'rejected' then
+    perform @extschema@.retrain_notify(
+      case v_run.status when 'failed' then 'failed' else 'rejected' end, v_run.model_name, v_run.model_version_id,
+      v_run.id);
   end if;
   return v_run;
 end

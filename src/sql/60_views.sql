@@ -48,7 +48,8 @@ select
   d.corrected_by_human or d.intent_correct is not null or d.dataset_status in ('reviewed', 'approved') as reviewed,
   d.intent_correct,
   d.dataset_status,
-  d.included_in_training_run
+  d.included_in_training_run,
+  d.corrected_at
 from @extschema@.ai_training_data d
 left join @extschema@.ai_models m on m.model_name = d.model_name
 where d.dataset_status <> 'rejected'

@@ -8,6 +8,8 @@ comment on table @extschema@.ai_models is
   'One row per model: task, configuration and retraining policy. A model comes into being at its first use.';
 comment on column @extschema@.ai_models.config is 'Hyper-parameters of the first training; p_config adds to them.';
 comment on column @extschema@.ai_models.source is 'Query of the last training; null means ai_training_data.';
+comment on column @extschema@.ai_models.source_set_by is
+  'Who gave the source: retrain_if_due() runs it for that role alone. Kept by a trigger.';
 comment on column @extschema@.ai_models.min_samples is 'Fewer labelled texts than this make a recorded failed run.';
 comment on column @extschema@.ai_models.auto_retrain_threshold is 'New labelled rows that make a retraining due.';
 comment on column @extschema@.ai_models.max_f1_regression is

@@ -47,6 +47,10 @@ select record_interaction(E'tabs\tand\nlines, 😀 and \\N', p_model_name => 're
 select grant_retrain_access('app', 'predictor', 'm');
 select grant_retrain_access('reviewer', 'reviewer');
 update ai_models set confidence_threshold = 0.4, keep_versions = 7 where model_name = 'recorded';
+select create_metrics_snapshot('daily', 'recorded');
+insert into ai_alert_rules (rule_name, model_name, metric, direction, target, critical)
+values ('f1_score', 'recorded', 'f1_score', 'above', 1.2, 1.1);
+select check_alerts();
 SQL
 
 my $tables = $node->safe_psql('origin', <<'SQL');

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/utf8_clip.h"
 #include "core/eval/folds.h"
+#include "core/eval/label_issues.h"
 #include "core/linear/linear.h"
 #include "core/text/vocabulary.h"
 
@@ -282,7 +283,7 @@ Resumable IntentTrainer::Fit() {
                                   ? static_cast<float>(static_cast<double>(f.labels.size()) /
                                                        (static_cast<double>(n_classes) * static_cast<double>(rows)))
                                   : 1.0f);
-  const bool calibrated = request_.config.calibration != CalibrationKind::kNone;
+  const bool calibrated = request_.config.calibration != CalibrationKind::kNone || request_.find_label_issues;
   const int folds = calibrated ? request_.config.folds : 0;
   if (calibrated) f.folds = AssignFolds(f.labels, n_classes, folds, request_.config.seed);
   const ClassifierEntry& classifier = ClassifierOf(request_.config);
@@ -311,8 +312,35 @@ Resumable IntentTrainer::Fit() {
     f.parts.calibration = FitSoftmax(f.held_out, f.labels, f.row_weights, n_classes, budget_->stop);
   else if (request_.config.calibration == CalibrationKind::kSigmoid)
     f.parts.calibration = FitSigmoid(f.held_out, f.labels, f.row_weights, n_classes, budget_->threads, budget_->stop);
+  if (request_.find_label_issues) {
+    Resumable part = FindLabelIssues();
+    while (!part.Resume()) co_await Pause{};
+  }
   f.held_out = {};
   Encode();
+}
+
+// Both passes of LabelDoubt over the rows that some fold has held out.
+Resumable IntentTrainer::FindLabelIssues() {
+  Fitting& f = *fitting_;
+  f.parts.calibration.kind = request_.config.calibration;
+  const auto n_classes = static_cast<uint32_t>(result_.labels.size());
+  LabelDoubt doubt(n_classes);
+  std::vector<float> p(n_classes);
+  for (const bool judging : {false, true}) {
+    for (size_t i = 0; i < f.labels.size(); ++i) {
+      if (i % kRowsPerLook == 0 && Pausing()) co_await Pause{};
+      if (f.folds[i] == kNeverHeldOut) continue;
+      const auto margins = std::span<const float>(f.held_out).subspan(i * n_classes, n_classes);
+      p.assign(margins.begin(), margins.end());
+      Calibrate(f.parts.calibration, p);
+      const uint32_t given = f.labels[i];
+      if (!judging)
+        doubt.Learn(p, given);
+      else if (const auto suggested = doubt.Judge(p, given))
+        result_.label_issues.push_back({dataset_.rows()[f.order[i]].key, given, *suggested, p[given], p[*suggested]});
+    }
+  }
 }
 
 void IntentTrainer::Encode() {
@@ -345,7 +373,7 @@ void IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& model, st
 
 // Scores the test rows by the artifact as it will be served, then by the live version on the very same rows.
 Resumable IntentTrainer::Score() {
-  if (result_.failed) co_return;
+  if (result_.failed || request_.find_label_issues) co_return;
   progress_ = {TrainingPhase::kEvaluating, 0, result_.test_rows * (request_.has_live ? 2 : 1), kEvaluatingFrom};
   const IntentModel candidate(result_.artifact);
   Resumable part = ScoreVersion(candidate, false);

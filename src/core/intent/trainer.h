@@ -33,6 +33,7 @@ struct TrainingRequest {
   int64_t recent_since = kNoTime;  // test rows from here on are the recent ones; kNoTime: none is recent
   bool has_live = false;
   std::vector<uint8_t> live_artifact;  // the live version to compare with, when has_live
+  bool find_label_issues = false;      // fill label_issues; test rows are then not scored
 };
 
 enum class TrainingPhase { kReading, kWeighting, kFitting, kCalibrating, kEvaluating, kDone };
@@ -54,6 +55,13 @@ struct Misclassified {
   float confidence = 0;
 };
 
+// A training row whose label the fit that did not see it contradicts (core/eval/label_issues.h).
+struct LabelIssue {
+  TextKey key;
+  uint32_t given = 0, suggested = 0;  // in TrainingResult::labels
+  float given_probability = 0, suggested_probability = 0;
+};
+
 struct TrainingResult {
   bool failed = false;
   std::string failure;  // one sentence: why a model could not be trained from these rows
@@ -70,6 +78,7 @@ struct TrainingResult {
   std::string live_unreadable;  // why not, when its artifact is corrupt
   GateVerdict verdict;
   std::vector<Misclassified> misclassified;  // most confident first, at most 100
+  std::vector<LabelIssue> label_issues;      // in the order of their keys
 };
 
 class IntentTrainer {
@@ -93,6 +102,7 @@ class IntentTrainer {
   Resumable Run();
   Resumable Weigh();
   Resumable Fit();
+  Resumable FindLabelIssues();
   Resumable Score();
   Resumable ScoreVersion(const IntentModel& model, bool live);
   std::vector<uint32_t> NumberLabels(const IntentModel& model);

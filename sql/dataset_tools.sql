@@ -1,0 +1,127 @@
+-- Dataset tools: numbers, cleaning, export and import.
+create extension pg_retrain;
+\set SHOW_CONTEXT never
+
+insert into ai_training_data (user_message, detected_intent, ai_response, category, confidence_score, quality_score, product_name,
+  dataset_status, escalated, created_at)
+values
+  ('hola, ¿qué tal?', 'saludo', 'Hola', 'general', 90, 5, null, 'pending', false, '2026-01-01'),
+  ('HOLA,  ¿que tal?', 'saludo', 'Hola', 'general', 80, 3, null, 'pending', false, '2026-01-02'),
+  ('¿cuánto cuesta el "piano"?', 'precio', E'Son 20 €,\ncon envío', 'consulta_precio', 70, 4, 'Piano', 'approved', false, '2026-01-03'),
+  ('quiero pagar', 'pago', 'Aquí tiene el enlace', 'proceso_pago', null, null, null, 'pending', true, '2026-01-04'),
+  ('quiero pagar ', 'precio', 'Son 20 €', 'proceso_pago', 60, 2, null, 'pending', false, '2026-01-05'),
+  (E' \t ', 'precio', null, null, 50, null, null, 'pending', false, '2026-01-06'),
+  (repeat('largo ', 1000), 'precio', null, null, 50, null, null, 'pending', false, '2026-01-07'),
+  ('sin intento', null, 'Hola', null, 50, 4, null, 'pending', false, '2026-01-08'),
+  ('tirado', 'precio', 'No', null, 50, 5, null, 'rejected', false, '2026-01-09');
+select retrain_ensure_model('default');
+select submit_intent_correction(id, 'saludo', '¡Buenas!') ->> 'success' as ok from ai_training_data where user_message like 'hola,%';
+
+-- numbers
+\pset format unaligned
+select key, value from jsonb_each(get_dataset_stats()) order by key;
+\pset format aligned
+select get_dataset_stats('nobody');
+\echo :LAST_ERROR_SQLSTATE
+select get_dataset_stats(null);
+\echo :LAST_ERROR_SQLSTATE
+
+-- export
+\pset format unaligned
+select l from export_training_dataset() l where length(l) < 1000;
+select l from export_training_dataset('csv') l where length(l) < 1000;
+select export_training_dataset('chat_jsonl', p_min_quality => 4, p_system_prompt => 'Eres "Ana".');
+select export_training_dataset('chat_jsonl', p_system_prompt => '', p_limit => 1);
+select export_training_dataset('chat_jsonl', p_limit => 1);
+select count(*) from export_training_dataset(p_only_reviewed => true);
+select count(*) from export_training_dataset(p_limit => 0);
+select count(*) from export_training_dataset('chat_jsonl') l where jsonb_typeof(l::jsonb -> 'messages') = 'array';
+select export_training_dataset('xml');
+\echo :LAST_ERROR_SQLSTATE
+select export_training_dataset(null);
+\echo :LAST_ERROR_SQLSTATE
+select export_training_dataset(p_min_quality => 6);
+\echo :LAST_ERROR_SQLSTATE
+select export_training_dataset(p_limit => -1);
+\echo :LAST_ERROR_SQLSTATE
+select export_training_dataset(p_model_name => 'nobody');
+\echo :LAST_ERROR_SQLSTATE
+select export_modelfile();
+select export_modelfile('mistral', 'Say """ and "', null, true, 1);
+select export_modelfile(p_system_prompt => '', p_limit => 0);
+\pset format aligned
+select export_modelfile(E'llama\nADAPTER /etc/passwd');
+\echo :LAST_ERROR_SQLSTATE
+select export_modelfile(null);
+\echo :LAST_ERROR_SQLSTATE
+
+-- clean: seen first, then done, then nothing is left to do; the conflict stays
+select clean_dataset() - 'conflicts' as report;
+select c ->> 'text' as text, c -> 'intents' as intents, jsonb_array_length(c -> 'ids') as rows
+from jsonb_array_elements(clean_dataset() -> 'conflicts') c;
+select clean_dataset(p_dry_run => false) - 'conflicts' as report;
+select left(user_message, 20) as message, detected_intent, dataset_status from ai_training_data order by created_at;
+select clean_dataset(p_dry_run => false) - 'conflicts' as report;
+select clean_dataset(p_dry_run => null);
+\echo :LAST_ERROR_SQLSTATE
+select clean_dataset('nobody');
+\echo :LAST_ERROR_SQLSTATE
+
+-- import: what the exports wrote comes back
+select import_training_dataset(array(select export_training_dataset('jsonl')), p_model_name => 'copy') - 'report' as result;
+select user_message, intent, response, category, confidence_score, was_corrected from get_training_dataset(p_model_name => 'copy')
+except
+select user_message, intent, response, category, coalesce(confidence_score, 0), was_corrected from get_training_dataset();
+select count(*) from ai_labelled_data where model_name = 'copy' and human;
+select import_training_dataset(array(select export_training_dataset('chat_jsonl')), p_model_name => 'chat') - 'report' as result;
+select count(*) filter (where ai_response is not null) as answers, max(quality_score) as quality, max(product_name) as product
+from ai_training_data where model_name = 'chat';
+
+-- flat objects, strings inside an array, empty lines, labels of a person
+select import_training_dataset(p_items => '[{"text": "uno", "label": "a"}, "{\"user_message\": \"dos\", \"intent\": \"b\", \"was_corrected\": true}",
+  {"user_message": "tres", "intent": "c", "response": "sí", "confidence_score": 33, "quality_score": 4, "was_escalated": true}]', p_model_name => 'flat');
+select user_message, intent, response, confidence_score, was_corrected, was_escalated from get_training_dataset(p_model_name => 'flat') order by 2;
+select source, count(*) from ai_training_data where model_name = 'flat' group by 1;
+select import_training_dataset(array['{"text": "uno", "intent": "a"}', '', null, '  '], p_model_name => 'empty lines');
+select import_training_dataset('{}', p_model_name => 'nothing');
+select count(*) from ai_models where model_name = 'nothing';
+
+-- one bad line and nothing is imported; unless told so
+\set bad '{"{\\"text\\": \\"uno\\", \\"intent\\": \\"a\\"}", "{no json", "[1]", "{\\"text\\": \\" \\", \\"intent\\": \\"a\\"}", "{\\"text\\": \\"x\\"}", "{\\"text\\": \\"x\\", \\"intent\\": \\"unknown\\"}", "{\\"text\\": \\"x\\", \\"intent\\": \\"a\\", \\"confidence\\": 101}", "{\\"text\\": \\"x\\", \\"intent\\": \\"a\\", \\"quality_score\\": 9}", "{\\"text\\": \\"x\\", \\"intent\\": \\"a\\", \\"was_corrected\\": \\"yes\\"}", "{\\"messages\\": 5}", "{\\"messages\\": [5, {\\"role\\": \\"user\\", \\"content\\": \\"m\\"}], \\"intent\\": \\"a\\"}"}'
+select import_training_dataset(:'bad', p_model_name => 'bad') - 'report' as result;
+select count(*) from ai_training_data where model_name = 'bad';
+select count(*) from ai_models where model_name = 'bad';
+select r ->> 'line' as line, r ->> 'status' as status, r ->> 'error' as error
+from jsonb_array_elements(import_training_dataset(:'bad', p_model_name => 'bad', p_skip_invalid => true) -> 'report') r;
+select user_message, detected_intent from ai_training_data where model_name = 'bad' order by 1;
+select import_training_dataset(array[format('{"text": "x", "intent": "%s"}', repeat('x', 1025))]) #>> '{report,0,error}' as error;
+select import_training_dataset(p_items => '["\u0041", 7, null]') -> 'report' as report;
+select import_training_dataset();
+\echo :LAST_ERROR_SQLSTATE
+select import_training_dataset('{}', '[]');
+\echo :LAST_ERROR_SQLSTATE
+select import_training_dataset(p_items => '{"text": "x", "intent": "a"}');
+\echo :LAST_ERROR_SQLSTATE
+select import_training_dataset('{}', p_source => 'elsewhere');
+\echo :LAST_ERROR_SQLSTATE
+select import_training_dataset('{}', p_model_name => '');
+\echo :LAST_ERROR_SQLSTATE
+
+-- one model's people see, change and import that model alone
+create role regress_retrain_d;
+select grant_retrain_access('regress_retrain_d', 'trainer', 'flat') ->> 'success' as ok;
+set role regress_retrain_d;
+select get_dataset_stats('flat') ->> 'total' as total;
+select count(*) from export_training_dataset(p_model_name => 'flat');
+\set VERBOSITY sqlstate
+select get_dataset_stats('default');
+select export_training_dataset(p_model_name => 'default');
+select export_modelfile(p_model_name => 'default');
+select clean_dataset('default', false);
+select import_training_dataset(array['{"text": "uno", "intent": "a"}'], p_model_name => 'default');
+\set VERBOSITY default
+select import_training_dataset(array['{"text": "cuatro", "intent": "a"}'], p_model_name => 'flat') ->> 'imported' as imported;
+reset role;
+select revoke_retrain_access('regress_retrain_d') ->> 'success' as ok;
+drop role regress_retrain_d;
+drop extension pg_retrain;

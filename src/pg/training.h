@@ -1,0 +1,31 @@
+// One training, shared by the functions that train: what it is told, and the work between reading and storing.
+#pragma once
+
+#include "pg/pg.h"
+
+extern "C" {
+#include "utils/jsonb.h"
+}
+
+// What a training is told, as plain data in the current memory context.
+struct TrainingOrder {
+  const char* model_name;
+  Jsonb* config;
+  const char* query;     // rows to train on
+  bool own_query;        // made by the extension, not by the caller
+  bool label_issues;     // look for doubtful labels as well
+  bytea* live_artifact;  // null: no live version
+  int32 min_samples;
+  float4 human_weight, max_f1_regression, recent_min_ratio, confidence_threshold;
+  int32 recent_min_rows;
+  int64 recent_since;
+};
+
+// Reads the rows and trains. The trainer belongs to `context`; interrupts act between steps, with no C++ object on the
+// stack, and inside a step through backend_stop(). The caller has connected SPI.
+retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder& order);
+
+// A column, by name, of the one row that the last own statement gave: the order is the SQL module's own affair.
+Datum begin_column(const char* name, bool* is_null);
+// The same where null is a bug.
+Datum begin_value(const char* name);

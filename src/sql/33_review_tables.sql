@@ -1,0 +1,86 @@
+-- Once only: feedback, prompts, leases of the review queue, what was forgotten. See 30_tables.sql for what holds of every
+-- table.
+
+create table @extschema@.ai_feedback (
+  id uuid primary key default gen_random_uuid(),
+  message_id text,
+  user_id text,
+  helpful boolean,
+  feedback_text text,
+  rating smallint check (rating between 1 and 5),
+  feedback_type text,
+  conversation_id text,
+  user_message text,
+  agent_response text,
+  created_at timestamptz not null default clock_timestamp(),
+  training_data_id uuid,
+  model_name text not null default 'default' check (char_length(model_name) between 1 and 200)
+);
+
+create index ai_feedback_created_idx on @extschema@.ai_feedback (model_name, created_at desc);
+create index ai_feedback_data_idx on @extschema@.ai_feedback (training_data_id) where training_data_id is not null;
+create index ai_feedback_user_idx on @extschema@.ai_feedback (user_id) where user_id is not null;
+
+-- The exclusion is checked when a statement ends, so that one UPDATE may pass the part from one prompt to the next.
+create table @extschema@.ai_prompt_versions (
+  id uuid primary key default gen_random_uuid(),
+  version integer not null check (version >= 1),
+  prompt_template text not null,
+  few_shot_examples jsonb,
+  intent_accuracy real,
+  avg_confidence real,
+  escalation_rate real,
+  is_active boolean not null default false,
+  activated_at timestamptz,
+  deactivated_at timestamptz,
+  notes text,
+  created_by uuid,
+  created_at timestamptz not null default clock_timestamp(),
+  model_name text not null default 'default' check (char_length(model_name) between 1 and 200),
+  constraint ai_prompt_versions_version_key unique (model_name, version),
+  constraint ai_prompt_versions_one_active exclude using btree (model_name with =) where (is_active)
+    deferrable initially immediate
+);
+
+create table @extschema@.ai_review_leases (
+  training_data_id uuid primary key,
+  model_name text not null check (char_length(model_name) between 1 and 200),
+  reviewer text not null check (btrim(reviewer) <> ''),
+  leased_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null
+);
+
+create index ai_review_leases_reviewer_idx on @extschema@.ai_review_leases (model_name, reviewer);
+
+-- One row per model that forgot somebody. The person is a digest: the proof must not be what had to be forgotten.
+create table @extschema@.ai_forgotten_users (
+  id bigint generated always as identity primary key,
+  receipt_id uuid not null,
+  model_name text not null check (char_length(model_name) between 1 and 200),
+  user_digest text not null check (user_digest ~ '^[0-9a-f]{64}$'),
+  messages bigint not null,
+  corrections bigint not null,
+  feedback bigint not null,
+  version_ids bigint[] not null,
+  live_version_affected boolean not null,
+  requested_by text not null default current_user,
+  created_at timestamptz not null default clock_timestamp()
+);
+
+create index ai_forgotten_users_model_idx on @extschema@.ai_forgotten_users (model_name, created_at desc);
+
+-- A text that was rejected once does not come back for review.
+create index ai_training_data_rejected_idx on @extschema@.ai_training_data (model_name, text_key)
+  where dataset_status = 'rejected';
+
+-- A training that somebody or something asked for. It is open until a training of the model has begun after it and
+-- completed.
+create table @extschema@.ai_retrain_requests (
+  id bigint generated always as identity primary key,
+  model_name text not null check (char_length(model_name) between 1 and 200),
+  reason text not null,
+  requested_by text not null default current_user,
+  requested_at timestamptz not null default clock_timestamp()
+);
+
+create index ai_retrain_requests_model_idx on @extschema@.ai_retrain_requests (model_name, requested_at desc);

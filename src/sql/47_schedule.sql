@@ -1,0 +1,454 @@
+-- Retraining by itself: when a model is due, training those that are, and pg_cron to ask every few minutes.
+
+-- Who a model's source was given by: no scheduled training runs a query that somebody else wrote. A restored row keeps
+-- what it says; a user whose rows are restricted cannot name another.
+create function @extschema@.retrain_model_source_before_write() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if tg_op = 'UPDATE' and new.source is not distinct from old.source then
+    if not @extschema@.retrain_unrestricted() then
+      new.source_set_by := old.source_set_by;
+    end if;
+  elsif new.source is null then
+    new.source_set_by := null;
+  elsif tg_op = 'UPDATE' or new.source_set_by is null or not @extschema@.retrain_unrestricted() then
+    new.source_set_by := current_user;
+  end if;
+  return new;
+end
+$function$;
+
+-- When each labelled row that no training has seen as it now is came to be so. A training row is unmarked until it has
+-- been learnt; validation and test rows are never learnt, and count when they or their correction are younger than the
+-- last training.
+create function @extschema@.retrain_new_rows(p_model_name text, p_seen timestamptz)
+  returns table (changed_at timestamptz)
+  language plpgsql stable parallel safe cost 10000 rows 100
+  set search_path = pg_catalog, pg_temp
+  set jit = off
+as $function$
+begin
+  return query
+  select l.updated_at
+  from @extschema@.ai_labelled_data l
+  where l.model_name = p_model_name and l.included_in_training_run is null and (l.split is null or l.split = 'train')
+  union all
+  select greatest(l.created_at, l.corrected_at)
+  from @extschema@.ai_labelled_data l
+  where l.model_name = p_model_name and l.included_in_training_run is null and l.split in ('validation', 'test')
+    and (l.created_at > coalesce(p_seen, '-infinity') or l.corrected_at > coalesce(p_seen, '-infinity'));
+end
+$function$;
+
+-- Whether enough is new since the last completed training. Everything is computed from rows: nothing is forgotten by a
+-- restart, and a row that changes while a training runs counts for the next one.
+create function @extschema@.should_retrain(p_model_name text default 'default') returns jsonb
+  language plpgsql stable parallel unsafe cost 100000
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  c_retry_after constant interval := '1 hour';
+  v_model @extschema@.ai_models;
+  v_last record;
+  v_failed record;
+  v_asked text;
+  v_new bigint;
+  v_since_failure bigint;
+  v_texts bigint;
+  v_due_since timestamptz;
+  v_due boolean := false;
+  v_source_error text;
+  v_reason text;
+begin
+  perform @extschema@.retrain_require_model(p_model_name);
+  select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name;
+  select r.id, r.created_at, r.completed_at,
+    r.training_samples + r.validation_samples + r.test_samples
+      + coalesce((r.dataset_filters ->> 'duplicates')::bigint, 0)
+      + coalesce((r.dataset_filters ->> 'ignored')::bigint, 0) as source_rows
+  into v_last
+  from @extschema@.ai_training_runs r
+  where r.model_name = p_model_name and r.status = 'completed' and (r.source is null) = (v_model.source is null)
+  order by r.created_at desc, r.id
+  limit 1;
+  select r.created_at, r.error_message into v_failed
+  from @extschema@.ai_training_runs r
+  where r.model_name = p_model_name and r.status = 'failed' and r.created_at > coalesce(v_last.created_at, '-infinity')
+  order by r.created_at desc, r.id
+  limit 1;
+  v_asked := @extschema@.retrain_requested(p_model_name);
+
+  if v_model.source is null then
+    select count(*), count(*) filter (where n.changed_at > v_failed.created_at) into v_new, v_since_failure
+    from @extschema@.retrain_new_rows(p_model_name, v_last.created_at) n;
+    if v_new >= v_model.auto_retrain_threshold then
+      select n.changed_at into v_due_since
+      from @extschema@.retrain_new_rows(p_model_name, v_last.created_at) n
+      order by n.changed_at
+      offset v_model.auto_retrain_threshold - 1
+      limit 1;
+    end if;
+    if v_last.id is null then
+      select count(*) into v_texts
+      from (
+        select distinct l.text_key
+        from @extschema@.ai_labelled_data l
+        where l.model_name = p_model_name
+        limit v_model.min_samples
+      ) t;
+    end if;
+  elsif v_model.source_set_by is distinct from current_user then
+    v_reason := format('its source was given by %s: only that role trains from it by schedule',
+      coalesce(format('role "%s"', v_model.source_set_by), 'an unknown role'));
+  else
+    -- Names in the query mean what they mean in a new connection; the setting ends with this function.
+    begin
+      perform set_config('search_path',
+        (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
+      execute format('select count(*) from (%s) q', v_model.source) into v_texts;
+      perform set_config('search_path', 'pg_catalog, pg_temp', true);
+      v_new := greatest(v_texts - coalesce(v_last.source_rows, 0), 0);
+    exception when others then
+      -- The training says what is wrong, and leaves a failed run.
+      v_source_error := sqlerrm;
+    end;
+    v_since_failure := 0;
+  end if;
+
+  if not v_model.enabled then
+    v_reason := 'retraining by itself is off for this model';
+  elsif v_reason is not null then
+    null;
+  elsif v_last.id is null and v_texts < v_model.min_samples then
+    v_reason := format('%s labelled texts, the first training needs %s', v_texts, v_model.min_samples);
+  elsif v_asked is null and v_new < v_model.auto_retrain_threshold then
+    v_reason := format('%s new samples, a training is due at %s', v_new, v_model.auto_retrain_threshold);
+  elsif v_failed.created_at > clock_timestamp() - c_retry_after and v_model.updated_at <= v_failed.created_at
+    and v_since_failure < greatest(v_model.auto_retrain_threshold / 10, 1)
+  then
+    v_reason := format('the last training failed and little has changed since: %s', v_failed.error_message);
+  else
+    v_due := true;
+    v_reason := case when v_source_error is not null then 'its source fails: ' || v_source_error
+      when v_asked is not null then 'a training was asked for: ' || v_asked
+      when v_last.id is null then format('%s labelled samples and no training yet', v_new)
+      else format('%s new samples since the last training', v_new) end;
+  end if;
+
+  return jsonb_build_object(
+    'model_name', p_model_name,
+    'due', v_due,
+    'reason', v_reason,
+    'new_samples', v_new,
+    'threshold', v_model.auto_retrain_threshold,
+    'min_samples', v_model.min_samples,
+    'enabled', v_model.enabled,
+    'due_since', case when v_due then coalesce(v_due_since, v_failed.created_at, v_last.completed_at) end,
+    'last_run_id', v_last.id,
+    'last_trained_at', v_last.completed_at,
+    'last_error', v_failed.error_message);
+end
+$function$;
+
+create function @extschema@.retrain_try_lock(p_model_name text, p_purpose integer) returns boolean
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return pg_try_advisory_xact_lock(hashtextextended(p_model_name, 8243122563478712320 + p_purpose));
+end
+$function$;
+
+-- Trains the models that are due, or the one named if it is, and gives their runs. Never two trainings of a model at
+-- once: the lock is the one that every training holds to its end, and who finds it taken leaves the model alone.
+-- Never twice for the same rows: with the lock in hand the question is asked again, under a new snapshot. A model that
+-- fails is undone alone and leaves a failed run; cancelling ends them all.
+create function @extschema@.retrain_if_due(p_model_name text default null)
+  returns setof @extschema@.ai_training_runs
+  language plpgsql volatile parallel unsafe cost 1000000 rows 1
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_model record;
+  v_run @extschema@.ai_training_runs;
+  v_started timestamptz;
+  v_detail text;
+  v_hint text;
+begin
+  if p_model_name is not null then
+    perform @extschema@.retrain_require_model(p_model_name);
+  end if;
+  for v_model in
+    select m.model_name
+    from @extschema@.ai_models m
+    where m.enabled
+      and (p_model_name is null or m.model_name = p_model_name)
+      and (@extschema@.retrain_unrestricted()
+        or m.model_name in (select s.model_name from @extschema@.ai_access_scope s where s.level = 'trainer'))
+    -- The one that has waited longest comes first: a time limit that cuts the work short starves nobody.
+    order by (
+      select max(r.created_at) from @extschema@.ai_training_runs r where r.model_name = m.model_name) nulls first,
+      m.model_name
+  loop
+    v_started := clock_timestamp();
+    begin
+      -- The lock has to outlive this block when the training succeeds, and may leave with it when it fails: what
+      -- remains then is the failed run, which takes the lock again.
+      if (@extschema@.should_retrain(v_model.model_name) ->> 'due')::boolean
+        and @extschema@.retrain_try_lock(v_model.model_name, 0)
+        and (@extschema@.should_retrain(v_model.model_name) ->> 'due')::boolean
+      then
+        perform set_config('search_path',
+          (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
+        select r.* into v_run
+        from @extschema@.ai_models m
+        cross join lateral @extschema@.train_intent_model(
+          m.model_name,
+          p_run_name => 'auto_retrain_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS'),
+          p_source => m.source) r
+        where m.model_name = v_model.model_name;
+        perform set_config('search_path', 'pg_catalog, pg_temp', true);
+        return next v_run;
+      end if;
+    exception when others then
+      get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      perform @extschema@.retrain_try_lock(v_model.model_name, 0);
+      insert into @extschema@.ai_training_runs (
+        run_name, run_type, status, error_message, model_config, started_at, completed_at, duration_seconds,
+        triggered_by, model_name, baseline_version_id, source)
+      select 'auto_retrain_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS'), 'full', 'failed',
+        concat_ws(' ', sqlerrm || ' (' || sqlstate || ')', nullif(v_detail, ''), nullif(v_hint, '')),
+        m.config, v_started, clock_timestamp(), extract(epoch from clock_timestamp() - v_started), current_user,
+        m.model_name,
+        (select v.id from @extschema@.ai_model_versions v where v.model_name = m.model_name and v.is_active),
+        m.source
+      from @extschema@.ai_models m
+      where m.model_name = v_model.model_name
+      returning * into v_run;
+      if found then
+        perform @extschema@.retrain_notify('failed', v_run.model_name, null, v_run.id);
+        return next v_run;
+      end if;
+    end;
+  end loop;
+end
+$function$;
+
+-- Refuses with what is missing when pg_cron cannot be used here. p_example is what to schedule from elsewhere.
+create function @extschema@.retrain_require_cron(p_example text) returns void
+  language plpgsql stable parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  -- Only some roles may read it.
+  v_database text := (select s.setting from pg_settings s where s.name = 'cron.database_name');
+begin
+  if not exists (select from pg_extension e where e.extname = 'pg_cron') then
+    raise exception 'pg_cron is not installed in this database'
+      using errcode = 'feature_not_supported',
+        detail = case
+          when not exists (select from pg_available_extensions a where a.name = 'pg_cron')
+            then 'The server has no files of pg_cron.'
+          when v_database is null and not pg_has_role('pg_read_all_settings', 'usage')
+            then 'It works in another database, or its library is not in shared_preload_libraries.'
+          when v_database is null
+            then 'The library pg_cron is not in shared_preload_libraries.'
+          when v_database <> current_database()
+            then format('pg_cron works in database "%s" (cron.database_name).', v_database)
+          else 'The extension pg_cron has not been created.' end,
+        hint = case
+          when v_database = current_database() then 'Run CREATE EXTENSION pg_cron.'
+          when v_database is not null then format('There, run: SELECT cron.schedule_in_database(%L, %L, %L, %L)',
+            'pg_retrain/' || current_database(), '*/5 * * * *', p_example, current_database())
+          else 'Install it, or let any other scheduler run: ' || p_example end;
+  end if;
+  if not has_schema_privilege('cron', 'usage') then
+    raise exception 'no right to use pg_cron'
+      using errcode = 'insufficient_privilege',
+        hint = format('Ask for GRANT USAGE ON SCHEMA cron TO %I.', current_user);
+  end if;
+end
+$function$;
+
+-- Names of jobs are short and unique for a user; a model's name may be neither, hence the digest.
+create function @extschema@.retrain_job_name(p_kind text, p_model_name text) returns text
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select 'pg_retrain/' || p_kind || case
+    when p_model_name is null then ''
+    when octet_length(p_model_name) <= 40 then '/' || p_model_name
+    else '/' || md5(p_model_name) end
+$function$;
+
+-- The jobs of the current user, without an error where there is no pg_cron.
+create function @extschema@.retrain_scheduled_jobs()
+  returns table (job_id bigint, job_name text, schedule text, command text, active boolean)
+  language plpgsql stable parallel unsafe rows 5
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if exists (select from pg_extension e where e.extname = 'pg_cron') and has_schema_privilege('cron', 'usage') then
+    return query execute
+      'select j.jobid, j.jobname::text, j.schedule, j.command, j.active '
+      'from cron.job j '
+      'where j.jobname like ''pg\_retrain/%'' and j.database = current_database() and j.username = current_user '
+      'order by j.jobname';
+  end if;
+end
+$function$;
+
+-- Creates or changes one job. pg_cron takes a name that is there already as a change of that job.
+create function @extschema@.retrain_schedule_job(p_job_name text, p_schedule text, p_command text) returns bigint
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_id bigint;
+begin
+  execute format('select cron.schedule(%L, %L, %L)', p_job_name, p_schedule, p_command || ' /* pg_retrain */')
+  into v_id;
+  return v_id;
+end
+$function$;
+
+-- Deletes what pg_cron remembers of the current user's old runs of our jobs.
+create function @extschema@.retrain_purge_job_runs(p_keep interval default '7 days') returns bigint
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_deleted bigint := 0;
+begin
+  if to_regclass('cron.job_run_details') is not null then
+    execute
+      'delete from cron.job_run_details d '
+      'where d.username = current_user and d.database = current_database() and d.command like ''%/* pg\_retrain */'' '
+      'and coalesce(d.end_time, d.start_time) < clock_timestamp() - $1'
+    using p_keep;
+    get diagnostics v_deleted = row_count;
+  end if;
+  return v_deleted;
+end
+$function$;
+
+-- The schema's name as it is written in a command that runs with any search_path.
+create function @extschema@.retrain_schema_name() returns text
+  language sql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select quote_ident(n.nspname)
+  from pg_type t
+  join pg_namespace n on n.oid = t.typnamespace
+  where t.oid = pg_typeof(null::@extschema@.ai_models)
+$function$;
+
+create function @extschema@.schedule_retraining(
+  p_schedule text default '*/5 * * * *',
+  p_model_name text default null
+) returns jsonb
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_schema text := @extschema@.retrain_schema_name();
+  v_name text := @extschema@.retrain_job_name('retraining', p_model_name);
+  v_command text := format('select count(*) from %s.retrain_if_due(%s)', v_schema,
+    coalesce(quote_literal(p_model_name), ''));
+  v_id bigint;
+begin
+  if p_schedule is null or btrim(p_schedule) = '' then
+    raise exception 'p_schedule is missing'
+      using errcode = 'invalid_parameter_value',
+        hint = 'Pass five fields as in a crontab, for example ''*/5 * * * *'' for every five minutes.';
+  end if;
+  if p_model_name is not null then
+    perform @extschema@.retrain_require_model(p_model_name);
+  end if;
+  perform @extschema@.retrain_require_cron(v_command);
+  if split_part(regexp_replace(btrim(p_schedule), '\s+', ' ', 'g'), ' ', 3) like '*/%' then
+    raise warning 'a step in the day of the month begins anew each month'
+      using detail = format('The schedule given is "%s".', p_schedule),
+        hint = 'Ask often and let auto_retrain_threshold decide.';
+  end if;
+  v_id := @extschema@.retrain_schedule_job(v_name, p_schedule, v_command);
+  perform @extschema@.retrain_schedule_job(
+    'pg_retrain/purge', '41 3 * * *', format('select %s.retrain_purge_job_runs()', v_schema));
+  return jsonb_build_object('success', true, 'job_id', v_id, 'job_name', v_name, 'schedule', p_schedule,
+    'command', v_command, 'model_name', p_model_name);
+end
+$function$;
+
+-- Brings every model's snapshots up to date and checks the alert rules. One model's error costs its own snapshots only.
+create function @extschema@.retrain_take_snapshots() returns bigint
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_snapshot record;
+  v_taken bigint := 0;
+begin
+  for v_snapshot in
+    select m.model_name, p.period
+    from @extschema@.ai_models m
+    cross join unnest(array['hourly', 'daily', 'weekly', 'monthly']) p (period)
+    where @extschema@.retrain_unrestricted()
+      or m.model_name in (select s.model_name from @extschema@.ai_access_scope s where s.level = 'trainer')
+    order by m.model_name
+  loop
+    begin
+      perform @extschema@.create_metrics_snapshot(v_snapshot.period, v_snapshot.model_name);
+      v_taken := v_taken + 1;
+    exception when others then
+      raise warning 'no % snapshot of model "%"', v_snapshot.period, v_snapshot.model_name
+        using errcode = sqlstate, detail = sqlerrm;
+    end;
+  end loop;
+  begin
+    perform count(*) from @extschema@.check_alerts();
+  exception when others then
+    raise warning 'the alert rules were not checked' using errcode = sqlstate, detail = sqlerrm;
+  end;
+  return v_taken;
+end
+$function$;
+
+create function @extschema@.schedule_snapshots() returns jsonb
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  c_schedule constant text := '7 * * * *';
+  v_schema text := @extschema@.retrain_schema_name();
+  v_command text := format('select %s.retrain_take_snapshots()', v_schema);
+  v_id bigint;
+begin
+  perform @extschema@.retrain_require_cron(v_command);
+  v_id := @extschema@.retrain_schedule_job('pg_retrain/snapshots', c_schedule, v_command);
+  perform @extschema@.retrain_schedule_job(
+    'pg_retrain/purge', '41 3 * * *', format('select %s.retrain_purge_job_runs()', v_schema));
+  return jsonb_build_object('success', true, 'job_id', v_id, 'job_name', 'pg_retrain/snapshots',
+    'schedule', c_schedule, 'command', v_command);
+end
+$function$;
+
+-- Removes every job of the current user that the functions above made.
+create function @extschema@.unschedule_retraining() returns jsonb
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_job record;
+  v_removed jsonb := '[]';
+begin
+  perform @extschema@.retrain_require_cron(
+    format('select count(*) from %s.retrain_if_due()', @extschema@.retrain_schema_name()));
+  for v_job in select j.job_id, j.job_name from @extschema@.retrain_scheduled_jobs() j loop
+    execute format('select cron.unschedule(%s::bigint)', v_job.job_id);
+    v_removed := v_removed || to_jsonb(v_job.job_name);
+  end loop;
+  return jsonb_build_object('success', true, 'removed', v_removed);
+end
+$function$;

@@ -1,0 +1,14 @@
+-- Triggers of the rules and prompts. None fires on INSERT.
+
+create trigger ai_quality_rules_shipped
+  before update or delete on @extschema@.ai_quality_rules
+  for each row when (old.shipped) execute function @extschema@.retrain_shipped_rule_before_change();
+
+create trigger ai_category_rules_shipped
+  before update or delete on @extschema@.ai_category_rules
+  for each row when (old.shipped) execute function @extschema@.retrain_shipped_rule_before_change();
+
+create trigger ai_prompt_versions_activate
+  before update on @extschema@.ai_prompt_versions
+  for each row when (old.is_active is distinct from new.is_active)
+  execute function @extschema@.retrain_prompt_before_update();
