@@ -175,6 +175,10 @@ static void fetch_rows(Portal portal, const Source& source, retrain::IntentTrain
 
 void read_training_rows(const char* query, bool own, retrain::IntentTrainer* trainer) {
   const int nest_level = own ? pin_search_path() : 0;
+  // Functions that the query calls cannot write either, not even while it is planned. An error restores the flag with its
+  // (sub)transaction.
+  const bool was_read_only = XactReadOnly;
+  XactReadOnly = true;
   SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);
   if (plan == nullptr)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source must be one SELECT statement"),
@@ -187,9 +191,6 @@ void read_training_rows(const char* query, bool own, retrain::IntentTrainer* tra
   Source source;
   describe_source(portal->tupDesc, own, &source);
   if (!own && source.column[kSplit] != 0) trainer->TakeSplitsAtTheirWord();
-  // Functions that the caller's query calls cannot write either. An error restores the flag with its (sub)transaction.
-  const bool was_read_only = XactReadOnly;
-  XactReadOnly = true;
   fetch_rows(portal, source, trainer);
   XactReadOnly = was_read_only;
   SPI_cursor_close(portal);
