@@ -9,6 +9,9 @@
 #include "pg/training_source.h"
 
 #include <chrono>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 extern "C" {
 #include "access/xact.h"
@@ -53,6 +56,16 @@ static retrain::TrainingRequest* make_request(const TrainingOrder& order, const 
   return request.release();
 }
 
+// Gives the memory of a training back to the system when `context` ends. malloc keeps what is not at the end of its heap: a
+// connection that trains now and then would hold on to its largest training.
+static void trim_after(MemoryContext context) {
+#ifdef __GLIBC__
+  auto* callback = static_cast<MemoryContextCallback*>(MemoryContextAllocZero(context, sizeof(MemoryContextCallback)));
+  callback->func = [](void*) { malloc_trim(0); };
+  MemoryContextRegisterResetCallback(context, callback);  // callbacks run last to first: after the trainer is gone
+#endif
+}
+
 // Reads the rows and trains. The trainer belongs to `context`; interrupts act between steps, with no C++ object on the
 // stack, and inside a step through backend_stop().
 static retrain::IntentTrainer* train(MemoryContext context, const TrainingOrder& order) {
@@ -63,6 +76,7 @@ static retrain::IntentTrainer* train(MemoryContext context, const TrainingOrder&
     live = reinterpret_cast<const uint8_t*>(VARDATA_ANY(order.live_artifact));
     live_size = VARSIZE_ANY_EXHDR(order.live_artifact);
   }
+  trim_after(context);
   const uint64_t memory = settings::training_memory();
   const int threads = settings::max_threads();
   auto* trainer = make_owned<retrain::IntentTrainer>(context, [&] {

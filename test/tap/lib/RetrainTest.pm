@@ -46,7 +46,8 @@ sub data_file {
 }
 
 # A running server with the extension in database "postgres". Options: preload => 1 preloads the library, streaming => 1
-# lets standbys connect, conf => text is appended to postgresql.conf, extension => 0 leaves the extension out.
+# lets standbys connect, conf => text is appended to postgresql.conf, extension => 0 leaves the extension out,
+# steady_malloc => 1 gives freed memory back at once, so that what a process holds can be compared.
 sub new_node {
     my ($name, %option) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
@@ -64,6 +65,10 @@ timezone = 'UTC'
 CONF
     $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_retrain'\n") if $option{preload};
     $node->append_conf('postgresql.conf', $option{conf}) if defined $option{conf};
+    # glibc's own thresholds move with what was freed before, in steps of a megabyte and more.
+    local $ENV{MALLOC_TRIM_THRESHOLD_} = $option{steady_malloc} ? 131072 : undef;
+    local $ENV{MALLOC_ARENA_MAX} = $option{steady_malloc} ? 1 : undef;
+    delete $ENV{$_} for grep { !defined $ENV{$_} } qw(MALLOC_TRIM_THRESHOLD_ MALLOC_ARENA_MAX);
     $node->start;
     $node->safe_psql('postgres', 'create extension pg_retrain') unless defined $option{extension} && !$option{extension};
     return $node;
