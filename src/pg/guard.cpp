@@ -70,9 +70,9 @@ static const char* in_server_encoding(const char* utf8) {
   for (const char* p = utf8; *p != '\0';) {
     const int length = pg_utf_mblen(reinterpret_cast<const unsigned char*>(p));
     unsigned char converted[MAX_CONVERSION_GROWTH * 4 + 1] = {};
-    const int done = pg_do_encoding_conversion_buf(
-        conversion, PG_UTF8, server, reinterpret_cast<unsigned char*>(const_cast<char*>(p)), length, converted,
-        static_cast<int>(sizeof converted), true);
+    const int done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, server,
+                                                   reinterpret_cast<unsigned char*>(const_cast<char*>(p)), length,
+                                                   converted, static_cast<int>(sizeof converted), true);
     appendStringInfoString(&text, done == length ? reinterpret_cast<const char*>(converted) : "?");
     p += length;
   }

@@ -153,7 +153,7 @@ is($result->{out}, 't', 'a bytea as text is its digits');
 $result = $session->query(train_sql(model => 'many', promote => 'always',
         config => '{"preset": "classic", "max_features": 2000, "folds": 2}', source => <<'SQL'));
 select 'w' || n % 5000 || ' v' || n % 71 || ' u' || n as text, 'intent ' || n % 5000 as intent, 'train' as split
-from generate_series(1, 10000) n
+from generate_series(1, 6000) n
 SQL
 like($result->{out}, qr/^completed\|t\|/, '5,000 intents') or diag($result->{err});
 is($session->query_ok(<<'SQL'), 't|1000|5000', 'they answer');
@@ -524,6 +524,7 @@ SQL
         "$database: an error about a long key keeps its SQLSTATE");
     error_is($other->query(train_sql(%es, source => q{select text, intent, repeat('é', 300) as split from small})), '22023', undef,
         "$database: an error about a long value keeps its SQLSTATE");
+    error_is($other->query(train_sql(%es, config => '{"clé": 1}')), '22023', qr/"clé"/, "$database: an error names the key as it was written");
     is($other->query_ok(qq{select submit_intent_correction(record_interaction('$question', p_model_name => 'es'), 'corrección') ->> 'correct_intent'}),
         'corrección', "$database: a correction");
     is($other->query_ok("select classify_intent('$question', 'es')"), 'corrección', "$database: it answers");

@@ -28,6 +28,7 @@ our @EXPORT = qw(
     memory_kb
     thread_count
     slope_kb
+    usual_growth
     have_program
     preload_needed
     error_is
@@ -183,11 +184,13 @@ sub session_pid {
     return $session->query_ok('select pg_backend_pid()');
 }
 
-# Memory of a process that is its own, in kB: without shared buffers and without the pages of programs, which come and go.
+# Memory of a process that is its own, in kB: without shared buffers and without the pages of programs, which come and go;
+# with what the system has put away meanwhile.
 sub memory_kb {
     my ($pid) = @_;
     my $status = slurp_file("/proc/$pid/status");
-    return $1 if $status =~ /^RssAnon:\s+(\d+) kB/m;
+    my ($swapped) = $status =~ /^VmSwap:\s+(\d+) kB/m;
+    return $1 + ($swapped // 0) if $status =~ /^RssAnon:\s+(\d+) kB/m;
     return $1 if $status =~ /^VmRSS:\s+(\d+) kB/m;
     die "no memory in /proc/$pid/status";
 }
@@ -209,6 +212,14 @@ sub slope_kb {
         $xy += $point->[0] * $point->[1];
     }
     return $per * ($n * $xy - $x * $y) / ($n * $xx - $x * $x);
+}
+
+# The median growth from one value to the next: what is loaded once, at whatever moment, does not count; what is lost again
+# and again does.
+sub usual_growth {
+    my (@values) = @_;
+    my @growth = sort { $a <=> $b } map { $values[$_] - $values[ $_ - 1 ] } 1 .. $#values;
+    return $growth[ @growth / 2 ];
 }
 
 sub have_program {
