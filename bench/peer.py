@@ -136,7 +136,7 @@ def run_command(*command):
 
 
 def bulk_rate(lines, predict, prefix):
-    """Messages per second of a command that reads a file of lines, without its start-up: long file minus short one."""
+    """Messages per second of a command that reads a file of lines, without its start-up: long file minus short one; or None."""
     few, many = prefix + ".few", prefix + ".many"
     repeats = max(1, 20000 // len(lines))
     with open(few, "w", encoding="utf-8") as file:
@@ -144,7 +144,10 @@ def bulk_rate(lines, predict, prefix):
     with open(many, "w", encoding="utf-8") as file:
         file.writelines(lines * repeats)
     seconds = [min(predict(name) for _ in range(3)) for name in (few, many)]
-    return (len(lines) * repeats - 1) / max(seconds[1] - seconds[0], 1e-6)
+    # A difference that start-up noise can swallow is no measurement.
+    if seconds[1] < 1.2 * seconds[0]:
+        return None
+    return (len(lines) * repeats - 1) / (seconds[1] - seconds[0])
 
 
 def run_fasttext(prefix, fit_only):

@@ -14,7 +14,7 @@ create view messages as
 select * from unnest(array['¿dónde está el envío?', 'el recibo del envío', 'Cambio de TALLA, cambio', 'nada de nada', '']) with ordinality u (m, n);
 
 -- logistic regression without calibration: the difference of two margins is the log of the ratio of the probabilities
-select train('{"classifier": "logistic_regression"}') is not null as trained;
+select train('{"classifier": "logistic_regression", "calibration": "none"}') is not null as trained;
 select m, bool_and(abs(margin(m, a.i) - margin(m, b.i)
     - ln((p.top_intents ->> a.i)::float8 / (p.top_intents ->> b.i)::float8)) < 0.01) as adds_up
 from messages, predict_intent(m, 'm') p, unnest('{pedido,factura,devolución}'::text[]) a (i), unnest('{pedido,factura,devolución}'::text[]) b (i)

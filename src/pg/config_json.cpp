@@ -47,7 +47,7 @@ static void read_value(const JsonbValue* json, retrain::ConfigValue* value) {
       break;
     case jbvString:
       value->type = Type::kString;
-      value->string = {json->val.string.val, static_cast<size_t>(json->val.string.len)};
+      value->string = utf8_of_bytes(json->val.string.val, json->val.string.len);
       break;
     case jbvBinary:
       read_container(json->val.binary.data, value);
@@ -71,7 +71,7 @@ ConfigValues read_config(Jsonb* config) {
   JsonbIteratorToken token;
   while ((token = JsonbIteratorNext(&iterator, &json, true)) != WJB_DONE) {
     if (token == WJB_KEY) {
-      result.values[result.size].key = {json.val.string.val, static_cast<size_t>(json.val.string.len)};
+      result.values[result.size].key = utf8_of_bytes(json.val.string.val, json.val.string.len);
     } else if (token == WJB_VALUE) {
       read_value(&json, &result.values[result.size++]);
     }

@@ -14,7 +14,9 @@
 extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/sha2.h"
 #include "storage/proc.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/snapshot.h"
@@ -167,22 +169,38 @@ const ResolvedVersion* resolve_version(Oid schema, text* model_name, int64 versi
   return &memo->resolved;
 }
 
-CachedModel* load_version(Oid schema, const ResolvedVersion* resolved) {
+// True when the bytes have the digest that their row says: a model is cached under it and must never be another one.
+static bool has_digest(bytea* artifact, const char* digest) {
+  bytea* sum = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea, PointerGetDatum(artifact)));
+  char hex[2 * PG_SHA256_DIGEST_LENGTH + 1];
+  hex_encode(VARDATA_ANY(sum), PG_SHA256_DIGEST_LENGTH, hex);
+  hex[2 * PG_SHA256_DIGEST_LENGTH] = '\0';
+  return strcmp(hex, digest) == 0;
+}
+
+CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* resolved) {
   CachedModel* cached = model_cache_find(resolved->digest);
   if (cached != nullptr) return cached;
+  const char* owner = psprintf("version %s of model \"%s\"", resolved->version, text_to_cstring(model_name));
   SPI_connect();
   const Plans* plans = plans_for(schema);
   Datum id = Int64GetDatum(resolved->version_id);
   bool is_null = true;
   if (SPI_execute_plan(plans->artifact, &id, nullptr, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("version " INT64_FORMAT " is gone", resolved->version_id)));
-  const Datum datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-  if (is_null)
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("version %s has no stored model", resolved->version)));
-  bytea* artifact = DatumGetByteaPP(datum);
-  cached = model_cache_add(resolved->digest, reinterpret_cast<const uint8_t*>(VARDATA_ANY(artifact)),
-                           VARSIZE_ANY_EXHDR(artifact));
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("%s is gone", owner)));
+  const Datum stored = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+  // The bytes are fetched straight into what becomes the cache entry's own context; an error before it is adopted frees it
+  // with the SPI context that it hangs under.
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain model", ALLOCSET_SMALL_SIZES);
+  const MemoryContext old = MemoryContextSwitchTo(context);
+  bytea* artifact = is_null ? nullptr : DatumGetByteaPCopy(stored);
+  MemoryContextSwitchTo(old);
+  if (artifact == nullptr || !has_digest(artifact, resolved->digest))
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored model is corrupt"),
+                    errdetail("%s: the bytes are not those of its digest", owner),
+                    errhint("restore the version from a backup, or drop it and train again")));
+  cached = model_cache_adopt(resolved->digest, context, reinterpret_cast<const uint8_t*>(VARDATA_ANY(artifact)),
+                             VARSIZE_ANY_EXHDR(artifact), owner);
   SPI_finish();
   return cached;
 }

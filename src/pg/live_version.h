@@ -20,4 +20,4 @@ struct ResolvedVersion {
 const ResolvedVersion* resolve_version(Oid schema, text* model_name, int64 version_id);
 
 // The decoded model of a resolved version, from the cache or from its stored bytes.
-CachedModel* load_version(Oid schema, const ResolvedVersion* resolved);
+CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* resolved);

@@ -5,7 +5,7 @@ extern "C" {
 #include "mb/pg_wchar.h"
 }
 
-static std::string_view to_utf8(const char* data, int size) {
+std::string_view utf8_of_bytes(const char* data, int size) {
   char* converted = pg_server_to_any(data, size, PG_UTF8);
   if (converted == data) return {data, static_cast<size_t>(size)};
   return converted;
@@ -13,10 +13,10 @@ static std::string_view to_utf8(const char* data, int size) {
 
 std::string_view utf8_of_text(text* value) {
   text* plain = pg_detoast_datum_packed(value);
-  return to_utf8(VARDATA_ANY(plain), static_cast<int>(VARSIZE_ANY_EXHDR(plain)));
+  return utf8_of_bytes(VARDATA_ANY(plain), static_cast<int>(VARSIZE_ANY_EXHDR(plain)));
 }
 
-std::string_view utf8_of_cstring(const char* value) { return to_utf8(value, static_cast<int>(strlen(value))); }
+std::string_view utf8_of_cstring(const char* value) { return utf8_of_bytes(value, static_cast<int>(strlen(value))); }
 
 text* text_of_utf8(std::string_view utf8) {
   char* converted = pg_any_to_server(utf8.data(), static_cast<int>(utf8.size()), PG_UTF8);

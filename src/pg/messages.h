@@ -8,6 +8,7 @@
 // The UTF-8 bytes of a text value, detoasted; valid as long as the current memory context.
 std::string_view utf8_of_text(text* value);
 std::string_view utf8_of_cstring(const char* value);
+std::string_view utf8_of_bytes(const char* data, int size);
 
 // A text value in the server's encoding from UTF-8 bytes.
 text* text_of_utf8(std::string_view utf8);

@@ -53,15 +53,20 @@ static CachedModel* make_room(uint64_t bytes) {
   }
 }
 
-CachedModel* model_cache_add(const char* digest, const uint8_t* artifact, uint64_t size) {
+static retrain::IntentModel* DecodeModel(std::span<const uint8_t> artifact, const char* owner) {
+  try {
+    return new retrain::IntentModel(artifact);
+  } catch (const retrain::Error& error) {
+    throw retrain::Error(error.code(), error.message(), std::string(owner) + ": " + error.detail(), error.hint());
+  }
+}
+
+CachedModel* model_cache_adopt(const char* digest, MemoryContext context, const uint8_t* artifact, uint64_t size,
+                               const char* owner) {
   if (cache_context == nullptr)
     cache_context = AllocSetContextCreate(CacheMemoryContext, "pg_retrain models", ALLOCSET_SMALL_SIZES);
-  // Built under the current context, so that an error half-way frees it; adopted by the cache when complete.
-  MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain model", ALLOCSET_SMALL_SIZES);
-  auto* bytes = static_cast<uint8_t*>(MemoryContextAllocHuge(context, size > 0 ? size : 1));
-  memcpy(bytes, artifact, size);
-  auto* model = make_owned<retrain::IntentModel>(
-      context, [&] { return new retrain::IntentModel(std::span<const uint8_t>(bytes, size)); });
+  auto* model =
+      make_owned<retrain::IntentModel>(context, [&] { return DecodeModel(std::span(artifact, size), owner); });
   auto* scratch = make_owned<retrain::ScoringScratch>(context, [] { return new retrain::ScoringScratch(); });
   const uint64_t held = size + model->scratch_bytes();
   CachedModel* entry = make_room(held);

@@ -20,8 +20,10 @@ struct CachedModel {
 // Null when the model is not there.
 CachedModel* model_cache_find(const char* digest);
 
-// Decodes `artifact` (size bytes, copied) and keeps it under `digest`. Errors: XX001, 0A000, 53200.
-CachedModel* model_cache_add(const char* digest, const uint8_t* artifact, uint64_t size);
+// Decodes `artifact` (size bytes inside `context`) and keeps it, with its context, under `digest`. `owner` names the model
+// and version in errors: XX001 when the bytes are not those of the digest or not a model, 0A000, 53200.
+CachedModel* model_cache_adopt(const char* digest, struct MemoryContextData* context, const uint8_t* artifact,
+                               uint64_t size, const char* owner);
 
 // Moves whenever an entry leaves: pointers from before are void then.
 uint64_t model_cache_generation();

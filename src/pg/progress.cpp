@@ -23,9 +23,9 @@ static constexpr int kSlots = 128;
 static constexpr char kName[] = "pg_retrain progress";
 
 struct ProgressSlot {
-  int pid;       // 0: free
-  Oid database;  // models are named within a database
-  char model_name[256];
+  int pid;               // 0: free
+  Oid database;          // models are named within a database
+  char model_name[801];  // 200 characters of at most 4 bytes
   char phase[32];
   uint64 done, total;
   float4 percent;

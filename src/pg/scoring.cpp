@@ -25,7 +25,7 @@ void answer_message(Oid schema, text* model_name, int64 version_id, text* messag
     answer->correction = correction_find(schema, model_name, key);
     if (answer->correction != nullptr && !probabilities) return;
   }
-  answer->cached = load_version(schema, answer->resolved);
+  answer->cached = load_version(schema, model_name, answer->resolved);
   const retrain::IntentModel& model = *answer->cached->model;
   retrain::ScoringScratch& scratch = *answer->cached->scratch;
   guarded([&] {

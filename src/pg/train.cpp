@@ -10,6 +10,9 @@
 #include "pg/training_source.h"
 
 #include <chrono>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 extern "C" {
 #include "access/xact.h"
@@ -42,6 +45,16 @@ static retrain::TrainingRequest* make_request(const TrainingOrder& order, const 
   return request.release();
 }
 
+// Gives the memory of a training back to the system when `context` ends. malloc keeps what is not at the end of its heap: a
+// connection that trains now and then would hold on to its largest training.
+static void trim_after(MemoryContext context) {
+#ifdef __GLIBC__
+  auto* callback = static_cast<MemoryContextCallback*>(MemoryContextAllocZero(context, sizeof(MemoryContextCallback)));
+  callback->func = [](void*) { malloc_trim(0); };
+  MemoryContextRegisterResetCallback(context, callback);  // callbacks run last to first: after the trainer is gone
+#endif
+}
+
 retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder& order) {
   const ConfigValues config = read_config(order.config);
   const uint8_t* live = nullptr;
@@ -50,6 +63,7 @@ retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder&
     live = reinterpret_cast<const uint8_t*>(VARDATA_ANY(order.live_artifact));
     live_size = VARSIZE_ANY_EXHDR(order.live_artifact);
   }
+  trim_after(context);
   const uint64_t memory = settings::training_memory();
   const int threads = settings::max_threads();
   auto* trainer = make_owned<retrain::IntentTrainer>(context, [&] {

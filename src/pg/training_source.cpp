@@ -17,7 +17,9 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
-static constexpr long kRowsPerFetch = 200;
+// A fetch holds its rows in memory: it grows from a few rows to this many while they stay below so many bytes.
+static constexpr long kFirstFetch = 4, kLargestFetch = 512;
+static constexpr uint64 kBytesPerFetch = 1 << 20;
 
 enum SourceColumn { kText, kIntent, kWeight, kSplit, kCreatedAt, kHuman, kSourceColumns };
 static const char* const kColumnNames[kSourceColumns] = {"text", "intent", "weight", "split", "created_at", "human"};
@@ -155,11 +157,14 @@ static void fetch_rows(Portal portal, const Source& source, retrain::IntentTrain
   const MemoryContext row_context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain source row", ALLOCSET_DEFAULT_SIZES);
   uint64 rows = 0;
+  long wanted = kFirstFetch;
   for (;;) {
-    SPI_cursor_fetch(portal, true, kRowsPerFetch);
+    SPI_cursor_fetch(portal, true, wanted);
     if (SPI_processed == 0) break;
+    uint64 bytes = 0;
     for (uint64 i = 0; i < SPI_processed; ++i) {
       CHECK_FOR_INTERRUPTS();
+      bytes += SPI_tuptable->vals[i]->t_len;
       const MemoryContext old = MemoryContextSwitchTo(row_context);
       add_row(source, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, trainer);
       MemoryContextSwitchTo(old);
@@ -168,6 +173,10 @@ static void fetch_rows(Portal portal, const Source& source, retrain::IntentTrain
     rows += SPI_processed;
     progress_update(retrain::NameOf(retrain::TrainingPhase::kReading), rows, 0, 0);
     SPI_freetuptable(SPI_tuptable);
+    if (bytes > kBytesPerFetch)
+      wanted = wanted > 1 ? wanted / 2 : 1;
+    else if (bytes < kBytesPerFetch / 4 && wanted < kLargestFetch)
+      wanted *= 2;
   }
   SPI_freetuptable(SPI_tuptable);
   MemoryContextDelete(row_context);
@@ -175,6 +184,10 @@ static void fetch_rows(Portal portal, const Source& source, retrain::IntentTrain
 
 void read_training_rows(const char* query, bool own, retrain::IntentTrainer* trainer) {
   const int nest_level = own ? pin_search_path() : 0;
+  // Functions that the query calls cannot write either, not even while it is planned. An error restores the flag with its
+  // (sub)transaction.
+  const bool was_read_only = XactReadOnly;
+  XactReadOnly = true;
   SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);
   if (plan == nullptr)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source must be one SELECT statement"),
@@ -187,9 +200,6 @@ void read_training_rows(const char* query, bool own, retrain::IntentTrainer* tra
   Source source;
   describe_source(portal->tupDesc, own, &source);
   if (!own && source.column[kSplit] != 0) trainer->TakeSplitsAtTheirWord();
-  // Functions that the caller's query calls cannot write either. An error restores the flag with its (sub)transaction.
-  const bool was_read_only = XactReadOnly;
-  XactReadOnly = true;
   fetch_rows(portal, source, trainer);
   XactReadOnly = was_read_only;
   SPI_cursor_close(portal);

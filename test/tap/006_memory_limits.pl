@@ -41,6 +41,33 @@ is(counts($node, 'postgres'), $after, 'and is the only one that is recorded');
 error_is($session->query("set pg_retrain.training_memory = '1kB'"), '22023', undef, 'a budget below 1 MB is no budget');
 $session->query_ok('reset pg_retrain.training_memory');
 
+# Few rows can be large: the budget has to hold between any two of them, whether it is their words that need the memory
+# or the rows themselves, fetched by the hundred.
+SKIP: {
+    skip 'needs /proc', 1 unless slurp_file("/proc/$pid/status") =~ /^VmHWM:/m;
+    $node->safe_psql('postgres', <<'SQL');
+create table wordy as
+select 'intent ' || g % 2 as intent, (select string_agg('w' || g || 'x' || n, ' ') from generate_series(1, 100000) n) as text
+from generate_series(1, 25) g;
+SQL
+    my %large = (
+        '25 rows of 100,000 words each' => 'select text, intent, \'train\' as split from wordy',
+        '200 rows of 1 MB each' =>
+            q{select repeat('abc ', 250000) || n as text, 'intent ' || n % 2 as intent, 'train' as split from generate_series(1, 200) n},
+    );
+    for my $what (sort keys %large) {
+        my $fresh = session($node);
+        my $of = session_pid($fresh);
+        my $peak = sub { return slurp_file("/proc/$of/status") =~ /^VmHWM:\s+(\d+) kB/m ? int($1 / 1024) : die 'no VmHWM' };
+        my $at_rest = $peak->();
+        error_is($fresh->query("set pg_retrain.training_memory = '16MB'; "
+                    . train_sql(model => 'large', config => '{"preset": "classic"}', source => $large{$what})),
+            '53200', qr/pg_retrain\.training_memory is 16 MB/, "$what: more than the budget of 16 MB");
+        cmp_ok($peak->() - $at_rest, '<=', 128, "$what: refused before the process grew by 128 MB");
+        $fresh->close;
+    }
+}
+
 # ---- pg_retrain.cache_size -------------------------------------------------------------------------------------------
 
 my @models = map { "cached_$_" } 1 .. 4;

@@ -39,7 +39,7 @@ is($?, 0, 'the module compiles') or do { diag($output); done_testing(); exit 1 }
 my ($library) = grep { -e $_ } map { "$directory/retrain_guard_test.$_" } qw(so dylib);
 
 # The extension itself is loaded beside it: both hold the same code, and each must run its own.
-my $node = new_node('guard', preload => 1);
+my $node = new_node('guard', preload => 1, steady_malloc => 1);
 $node->safe_psql('postgres', <<SQL);
 create function guard_throw(kind text, message bytea default '', detail bytea default '', hint bytea default '') returns void
   language c strict as '$library', 'guard_throw';

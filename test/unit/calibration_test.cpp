@@ -56,9 +56,10 @@ TEST(SoftmaxCalibration, MinimisesTheLossAndFindsTheTruth) {
   EXPECT_EQ(c.kind, CalibrationKind::kSoftmax);
   EXPECT_NEAR(c.inverse_temperature, 3.0, 0.2);
   const double best = SoftmaxLoss(s, c.inverse_temperature);
-  for (double b = 0.5; b < 8; b *= 1.01) EXPECT_LE(best, SoftmaxLoss(s, b) + 1e-6) << b;
+  for (double b = 0.5; b < 8; b *= 1.01) EXPECT_LE(best, SoftmaxLoss(s, b) + 1e-2) << b;
 }
 
+// Up to the prior, which goes by the number of rows.
 TEST(SoftmaxCalibration, WeightsCountAndZeroLeavesOut) {
   Sample s = Draw(400, 3, 2.0, 32), doubled = s, fewer = s;
   for (size_t i = 0; i < 100; ++i) s.weights[i] = 2;
@@ -67,21 +68,21 @@ TEST(SoftmaxCalibration, WeightsCountAndZeroLeavesOut) {
     doubled.weights.push_back(1);
     doubled.margins.insert(doubled.margins.end(), s.margins.begin() + 3 * i, s.margins.begin() + 3 * (i + 1));
   }
-  EXPECT_NEAR(Softmax(s).inverse_temperature, Softmax(doubled).inverse_temperature, 1e-4);
+  EXPECT_NEAR(Softmax(s).inverse_temperature, Softmax(doubled).inverse_temperature, 0.01);
   for (size_t i = 0; i < 100; ++i) s.weights[i] = 0;
   fewer.margins.erase(fewer.margins.begin(), fewer.margins.begin() + 300);
   fewer.labels.erase(fewer.labels.begin(), fewer.labels.begin() + 100);
   fewer.weights.resize(300);
-  EXPECT_NEAR(Softmax(s).inverse_temperature, Softmax(fewer).inverse_temperature, 1e-4);
+  EXPECT_NEAR(Softmax(s).inverse_temperature, Softmax(fewer).inverse_temperature, 0.01);
 }
 
 TEST(SoftmaxCalibration, ExtremeMarginsStayFinite) {
-  Sample right{{}, {1, 1, 1}, {0, 1, 2}, 3};  // always right: the best factor is infinite
+  Sample right{{}, {1, 1, 1}, {0, 1, 2}, 3};  // always right: without a prior the best factor would be infinite
   for (uint32_t i = 0; i < 3; ++i)
     for (uint32_t k = 0; k < 3; ++k) right.margins.push_back(i == k ? 1.0f : -1.0f);
-  const double confident = Softmax(right).inverse_temperature;
-  EXPECT_TRUE(std::isfinite(confident));
-  EXPECT_GT(confident, 5);
+  // Platt's target for three rows, e = 1/5, keeps it finite: E[m] = (1 - e) + e mean(m) = 11/15 with E[m] = 2 p - 1.
+  const double p = 13.0 / 15;
+  EXPECT_NEAR(Softmax(right).inverse_temperature, -0.5 * std::log((1 / p - 1) / 2), 1e-3);
   right.labels = {1, 2, 0};  // always wrong: the best factor that keeps the order is zero
   const double doubtful = Softmax(right).inverse_temperature;
   EXPECT_GT(doubtful, 0);

@@ -66,7 +66,8 @@ DenseWeights Fit(const OwnedProblem& p, const LinearOptions& options) {
 void ExpectClose(const DenseWeights& a, const DenseWeights& b, double tolerance) {
   ASSERT_EQ(a.size(), b.size());
   for (size_t j = 0; j < a.size(); ++j)
-    for (size_t k = 0; k < a[j].size(); ++k) EXPECT_NEAR(a[j][k], b[j][k], tolerance) << "feature " << j << " class " << k;
+    for (size_t k = 0; k < a[j].size(); ++k)
+      EXPECT_NEAR(a[j][k], b[j][k], tolerance) << "feature " << j << " class " << k;
 }
 
 // Without features only the bias is left: b + sum_i 2 C_i y_i (y_i b - 1) = 0.
@@ -272,9 +273,7 @@ TEST(Svm, BytesGrowWithThreadsUpToTheBlocksAndOverflowIsAnError) {
 TEST(Classifiers, TableNamesBoth) {
   ASSERT_EQ(Classifiers().size(), 2u);
   EXPECT_STREQ(Classifiers()[0].name, "linear_svm");
-  EXPECT_FALSE(Classifiers()[0].margins_are_log_odds);
   EXPECT_STREQ(Classifiers()[1].name, "logistic_regression");
-  EXPECT_TRUE(Classifiers()[1].margins_are_log_odds);
 }
 
 }  // namespace

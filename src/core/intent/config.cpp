@@ -199,10 +199,7 @@ const Parameter kParameters[] = {
      [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.analyzer.text_stats); }},
     {"calibration", "text", "softmax | sigmoid | none",
      "from margins to probabilities: one temperature or one sigmoid per intent, fitted on out-of-fold margins",
-     [](IntentConfig& c, const ConfigValue& v) {
-       c.calibration_given = true;
-       return SetChoice(v, kCalibrations, c.calibration);
-     },
+     [](IntentConfig& c, const ConfigValue& v) { return SetChoice(v, kCalibrations, c.calibration); },
      [](const IntentConfig& c, JsonWriter& json) { json.String(NameOf(kCalibrations, c.calibration)); }},
     {"folds", "integer", "2 to 20", "folds of the out-of-fold margins",
      [](IntentConfig& c, const ConfigValue& v) {
@@ -312,9 +309,6 @@ IntentConfig ParseIntentConfig(std::span<const ConfigValue> values) {
   if (!config.analyzer.word_ngrams.enabled() && !config.analyzer.char_ngrams.enabled() && !config.analyzer.text_stats)
     throw Error(ErrorCode::kInvalidParameter, "configuration leaves no features",
                 "word_ngrams and char_ngrams are off and text_stats is false", "turn one of them on");
-  // Logistic regression gives probabilities by itself.
-  if (config.classifier == "logistic_regression" && !config.calibration_given)
-    config.calibration = CalibrationKind::kNone;
   return config;
 }
 

@@ -28,7 +28,6 @@ struct IntentConfig {
   double c = 3.0;
   bool balanced = true;  // class weights n / (K n_k)
   CalibrationKind calibration = CalibrationKind::kSoftmax;
-  bool calibration_given = false;
   int folds = 5;
   uint64_t seed = 42;
   std::array<double, 3> split{0.70, 0.15, 0.15};  // train, validation, test

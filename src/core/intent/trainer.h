@@ -124,6 +124,7 @@ class IntentTrainer {
   std::unique_ptr<Fitting> fitting_;
   Resumable run_;
   bool started_ = false, own_splits_ = false;
+  uint64_t unchecked_bytes_ = 0;
   const StepBudget* budget_ = nullptr;
 };
 

@@ -5,8 +5,8 @@ namespace retrain {
 
 std::span<const ClassifierEntry> Classifiers() {
   static constexpr ClassifierEntry kClassifiers[] = {
-      {"linear_svm", MakeSvmFit, SvmFitBytes, false},
-      {"logistic_regression", MakeLogisticFit, LogisticFitBytes, true},
+      {"linear_svm", MakeSvmFit, SvmFitBytes},
+      {"logistic_regression", MakeLogisticFit, LogisticFitBytes},
   };
   return kClassifiers;
 }

@@ -75,7 +75,6 @@ struct ClassifierEntry {
   const char* name;  // as written in the configuration
   std::unique_ptr<LinearFit> (*make)(const LinearProblem&, const LinearOptions&);
   uint64_t (*fit_bytes)(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
-  bool margins_are_log_odds;  // softmax of the margins is already a probability
 };
 std::span<const ClassifierEntry> Classifiers();
 

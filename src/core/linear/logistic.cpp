@@ -15,6 +15,7 @@
 #pragma GCC optimize("O3", "no-trapping-math")  // without the second the loops over LaneExp() are not vectorised
 #endif
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <deque>
 #include <functional>
@@ -348,12 +349,14 @@ Resumable LogisticFit::Pass(Vector& out, double f, const Vector& x, double a, co
   for (const double part : partial_) dot_ += part;
 }
 
-// Runs every task by slices until it returns true; pauses when the budget of the step has ended.
+// Runs every task by slices until it returns true; pauses when the budget of the step has ended. Unless it is to stop,
+// at least one slice is done, so that even a step whose deadline has passed before its threads have started gets on.
 Resumable LogisticFit::Tasks(size_t n_tasks, std::function<bool(size_t)> slice) {
   std::vector<uint8_t> done(n_tasks);
   for (;;) {
+    std::atomic<bool> advanced{budget_->stop.Requested()};
     ParallelFor(n_tasks, budget_->threads, [&](size_t task) {
-      while (!done[task] && !budget_->Expired()) done[task] = slice(task);
+      while (!done[task] && (!advanced.exchange(true) || !budget_->Expired())) done[task] = slice(task);
     });
     if (std::find(done.begin(), done.end(), uint8_t{0}) == done.end()) co_return;
     co_await Pause{};

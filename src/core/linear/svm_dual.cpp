@@ -66,19 +66,23 @@ class SvmFit final : public LinearFit {
     }
   }
 
-  // One worker: advances blocks until the budget ends or none is left.
+  // One worker: advances blocks until the budget ends or none is left. Unless it is to stop it does at least one slice,
+  // so that even a step whose deadline has passed before its threads have started gets on.
   void Work(const StepBudget& budget) {
-    while (!budget.Expired()) {
+    if (budget.stop.Requested()) return;
+    do {
       std::unique_ptr<SvmBlock> block = Take();
       if (!block) return;
       bool done = false;
-      while (!done && !budget.Expired()) done = block->Resume();
+      do {
+        done = block->Resume();
+      } while (!done && !budget.Expired());
       const std::lock_guard<std::mutex> lock(mutex_);
       if (done)
         ++done_;
       else
         paused_.push_back(std::move(block));
-    }
+    } while (!budget.Expired());
   }
 
   // Paused blocks go on before new ones begin, so there are never more blocks in memory than workers.

@@ -32,13 +32,13 @@ Datum guard_throw(PG_FUNCTION_ARGS) {
 // Makes an object that the call's memory context owns, and leaves the call as `outcome` says.
 Datum guard_own(PG_FUNCTION_ARGS) {
   const char* outcome = cstring_argument(fcinfo, 0);
-  (void) make_owned<guard_test::Counted>(CurrentMemoryContext, [] { return new guard_test::Counted(); });
+  (void)make_owned<guard_test::Counted>(CurrentMemoryContext, [] { return new guard_test::Counted(); });
   if (strcmp(outcome, "ereport") == 0)
     ereport(ERROR, (errcode(ERRCODE_DIVISION_BY_ZERO), errmsg("an error of PostgreSQL")));
   if (strcmp(outcome, "throw") == 0)
     guarded([] { guard_test::Throw("data_corrupted", "an error of the core", "", ""); });
   if (strcmp(outcome, "maker") == 0)
-    (void) make_owned<guard_test::Counted>(CurrentMemoryContext, []() -> guard_test::Counted* {
+    (void)make_owned<guard_test::Counted>(CurrentMemoryContext, []() -> guard_test::Counted* {
       const guard_test::Counted on_the_stack;
       throw std::bad_alloc();
     });
@@ -47,17 +47,17 @@ Datum guard_own(PG_FUNCTION_ARGS) {
 }
 
 Datum guard_work(PG_FUNCTION_ARGS) {
-  (void) fcinfo;
+  (void)fcinfo;
   guarded([] { guard_test::WorkUntilStopped(backend_stop()); });
   PG_RETURN_VOID();
 }
 
 Datum guard_made(PG_FUNCTION_ARGS) {
-  (void) fcinfo;
+  (void)fcinfo;
   PG_RETURN_INT64(guard_test::Counted::made);
 }
 
 Datum guard_destroyed(PG_FUNCTION_ARGS) {
-  (void) fcinfo;
+  (void)fcinfo;
   PG_RETURN_INT64(guard_test::Counted::destroyed);
 }

@@ -52,7 +52,8 @@ void Throw(const std::string& kind, const std::string& message, const std::strin
     const std::string text(std::numeric_limits<size_t>::max(), 'x');
     sink = text[0];
   }
-  if (kind == "system_error") throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again), message);
+  if (kind == "system_error")
+    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again), message);
   if (kind == "runtime_error") throw std::runtime_error(message);
   if (kind == "int") throw 42;
   if (kind == "nested") {

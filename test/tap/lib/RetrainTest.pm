@@ -28,6 +28,7 @@ our @EXPORT = qw(
     memory_kb
     thread_count
     slope_kb
+    usual_growth
     have_program
     preload_needed
     error_is
@@ -46,7 +47,8 @@ sub data_file {
 }
 
 # A running server with the extension in database "postgres". Options: preload => 1 preloads the library, streaming => 1
-# lets standbys connect, conf => text is appended to postgresql.conf, extension => 0 leaves the extension out.
+# lets standbys connect, conf => text is appended to postgresql.conf, extension => 0 leaves the extension out,
+# steady_malloc => 1 gives freed memory back at once, so that what a process holds can be compared.
 sub new_node {
     my ($name, %option) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
@@ -64,6 +66,10 @@ timezone = 'UTC'
 CONF
     $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_retrain'\n") if $option{preload};
     $node->append_conf('postgresql.conf', $option{conf}) if defined $option{conf};
+    # glibc's own thresholds move with what was freed before, in steps of a megabyte and more.
+    local $ENV{MALLOC_TRIM_THRESHOLD_} = $option{steady_malloc} ? 131072 : undef;
+    local $ENV{MALLOC_ARENA_MAX} = $option{steady_malloc} ? 1 : undef;
+    delete $ENV{$_} for grep { !defined $ENV{$_} } qw(MALLOC_TRIM_THRESHOLD_ MALLOC_ARENA_MAX);
     $node->start;
     $node->safe_psql('postgres', 'create extension pg_retrain') unless defined $option{extension} && !$option{extension};
     return $node;
@@ -178,11 +184,13 @@ sub session_pid {
     return $session->query_ok('select pg_backend_pid()');
 }
 
-# Memory of a process that is its own, in kB: without shared buffers and without the pages of programs, which come and go.
+# Memory of a process that is its own, in kB: without shared buffers and without the pages of programs, which come and go;
+# with what the system has put away meanwhile.
 sub memory_kb {
     my ($pid) = @_;
     my $status = slurp_file("/proc/$pid/status");
-    return $1 if $status =~ /^RssAnon:\s+(\d+) kB/m;
+    my ($swapped) = $status =~ /^VmSwap:\s+(\d+) kB/m;
+    return $1 + ($swapped // 0) if $status =~ /^RssAnon:\s+(\d+) kB/m;
     return $1 if $status =~ /^VmRSS:\s+(\d+) kB/m;
     die "no memory in /proc/$pid/status";
 }
@@ -204,6 +212,14 @@ sub slope_kb {
         $xy += $point->[0] * $point->[1];
     }
     return $per * ($n * $xy - $x * $y) / ($n * $xx - $x * $x);
+}
+
+# The median growth from one value to the next: what is loaded once, at whatever moment, does not count; what is lost again
+# and again does.
+sub usual_growth {
+    my (@values) = @_;
+    my @growth = sort { $a <=> $b } map { $values[$_] - $values[ $_ - 1 ] } 1 .. $#values;
+    return $growth[ @growth / 2 ];
 }
 
 sub have_program {
