@@ -51,6 +51,12 @@ select create_metrics_snapshot('daily', 'recorded');
 insert into ai_alert_rules (rule_name, model_name, metric, direction, target, critical)
 values ('f1_score', 'recorded', 'f1_score', 'above', 1.2, 1.1);
 select check_alerts();
+insert into ai_feedback (message_id, helpful, rating, model_name) values ('m1', true, 5, 'recorded');
+insert into ai_prompt_versions (version, prompt_template, is_active, model_name) values (1, 'Eres un asistente.', true, 'recorded');
+select record_interaction('borrad mis datos', p_user_id => 'gone', p_model_name => 'recorded');
+select forget_user('gone');
+insert into ai_retrain_requests (model_name, reason) values ('recorded', 'asked by hand');
+select count(*) from claim_review_items('ana', p_model_name => 'recorded');
 SQL
 
 my $tables = $node->safe_psql('origin', <<'SQL');
