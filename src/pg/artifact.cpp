@@ -1,5 +1,6 @@
-// retrain_artifact_info: what stored bytes say they are, after every check that serving them would make.
+// What stored bytes say they are: everything, after every check that serving them would make, or the checksum alone.
 #include "core/base/json.h"
+#include "core/codec/container.h"
 #include "pg/guard.h"
 #include "pg/messages.h"
 #include "pg/owned.h"
@@ -9,6 +10,7 @@ extern "C" {
 }
 
 RETRAIN_FUNCTION(retrain_artifact_info);
+RETRAIN_FUNCTION(retrain_artifact_checksum);
 
 static std::string* DescribeArtifact(std::span<const uint8_t> artifact) {
   const retrain::IntentModel model(artifact);
@@ -29,4 +31,12 @@ Datum retrain_artifact_info(PG_FUNCTION_ARGS) {
                                        VARSIZE_ANY_EXHDR(artifact));
   const auto* json = make_owned<std::string>(CurrentMemoryContext, [&] { return DescribeArtifact(bytes); });
   return DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(text_of_utf8(*json))));
+}
+
+Datum retrain_artifact_checksum(PG_FUNCTION_ARGS) {
+  const bytea* header = PG_GETARG_BYTEA_P_SLICE(0, 0, retrain::kHeaderBytes);
+  const auto checksum =
+      retrain::StatedChecksum({reinterpret_cast<const uint8_t*>(VARDATA_ANY(header)), VARSIZE_ANY_EXHDR(header)});
+  if (!checksum) PG_RETURN_NULL();
+  PG_RETURN_INT64(*checksum);
 }

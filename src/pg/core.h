@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/stop.h"
+#include "core/codec/container.h"
 #include "core/intent/model.h"
 #include "core/intent/trainer.h"
 #include "core/text/normalise.h"

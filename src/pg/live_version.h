@@ -11,6 +11,9 @@ struct ResolvedVersion {
   int64 version_id;  // 0: the model has no live version
   char version[64];
   char digest[65];
+  char cache_key[80];  // digest and checksum: names one artifact for ever
+  bool has_checksum;
+  uint32_t checksum;  // CRC-32C stated in the artifact's header
   float confidence_threshold;
   bool has_corrections;  // some message of the model was corrected by a person
 };

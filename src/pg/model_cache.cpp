@@ -13,9 +13,9 @@ static uint64_t use_clock = 0, generation = 0, hits = 0, misses = 0, evictions =
 
 uint64_t model_cache_generation() { return generation; }
 
-CachedModel* model_cache_find(const char* digest) {
+CachedModel* model_cache_find(const char* key) {
   for (auto& entry : entries) {
-    if (entry.context == nullptr || strcmp(entry.digest, digest) != 0) continue;
+    if (entry.context == nullptr || strcmp(entry.key, key) != 0) continue;
     entry.last_use = ++use_clock;
     ++hits;
     return &entry;
@@ -61,7 +61,7 @@ static retrain::IntentModel* DecodeModel(std::span<const uint8_t> artifact, cons
   }
 }
 
-CachedModel* model_cache_adopt(const char* digest, MemoryContext context, const uint8_t* artifact, uint64_t size,
+CachedModel* model_cache_adopt(const char* key, MemoryContext context, const uint8_t* artifact, uint64_t size,
                                const char* owner) {
   if (cache_context == nullptr)
     cache_context = AllocSetContextCreate(CacheMemoryContext, "pg_retrain models", ALLOCSET_SMALL_SIZES);
@@ -71,7 +71,7 @@ CachedModel* model_cache_adopt(const char* digest, MemoryContext context, const 
   const uint64_t held = size + model->scratch_bytes();
   CachedModel* entry = make_room(held);
   MemoryContextSetParent(context, cache_context);
-  strlcpy(entry->digest, digest, sizeof entry->digest);
+  strlcpy(entry->key, key, sizeof entry->key);
   entry->model = model;
   entry->scratch = scratch;
   entry->bytes = held;

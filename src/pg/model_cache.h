@@ -9,7 +9,7 @@
 #include "core/intent/model.h"
 
 struct CachedModel {
-  char digest[65];              // SHA-256 in lower-case hexadecimal
+  char key[80];                 // SHA-256 in lower-case hexadecimal, a dot, the CRC-32C in the header
   retrain::IntentModel* model;  // owned by `context`
   retrain::ScoringScratch* scratch;
   uint64_t bytes;
@@ -18,11 +18,11 @@ struct CachedModel {
 };
 
 // Null when the model is not there.
-CachedModel* model_cache_find(const char* digest);
+CachedModel* model_cache_find(const char* key);
 
-// Decodes `artifact` (size bytes inside `context`) and keeps it, with its context, under `digest`. `owner` names the model
+// Decodes `artifact` (size bytes inside `context`) and keeps it, with its context, under `key`. `owner` names the model
 // and version in errors: XX001 when the bytes are not those of the digest or not a model, 0A000, 53200.
-CachedModel* model_cache_adopt(const char* digest, struct MemoryContextData* context, const uint8_t* artifact,
+CachedModel* model_cache_adopt(const char* key, struct MemoryContextData* context, const uint8_t* artifact,
                                uint64_t size, const char* owner);
 
 // Moves whenever an entry leaves: pointers from before are void then.

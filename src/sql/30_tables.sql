@@ -172,6 +172,7 @@ create table @extschema@.ai_model_versions (
   algorithm text not null,
   artifact bytea not null,
   artifact_sha256 text not null check (artifact_sha256 ~ '^[0-9a-f]{64}$'),
+  artifact_crc32c bigint check (artifact_crc32c between 0 and 4294967295),
   artifact_bytes bigint not null,
   labels text[] not null,
   training_samples integer,

@@ -50,6 +50,10 @@ create function @extschema@.explain_intent(
   language c stable parallel safe cost 1000 rows 10
   as 'MODULE_PATHNAME', 'explain_intent';
 
+create function @extschema@.retrain_artifact_checksum(p_artifact bytea) returns bigint
+  language c immutable strict parallel safe
+  as 'MODULE_PATHNAME', 'retrain_artifact_checksum';
+
 create function @extschema@.retrain_artifact_info(p_artifact bytea) returns jsonb
   language c immutable strict parallel safe cost 1000
   as 'MODULE_PATHNAME', 'retrain_artifact_info';

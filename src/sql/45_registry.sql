@@ -44,8 +44,8 @@ begin
   end if;
   perform @extschema@.retrain_lock(p_model_name, 1);
   insert into @extschema@.ai_model_versions (
-    model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_bytes, labels, training_samples,
-    accuracy, f1_score, confidence_threshold, metrics, training_timestamp, status)
+    model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_crc32c, artifact_bytes, labels,
+    training_samples, accuracy, f1_score, confidence_threshold, metrics, training_timestamp, status)
   values (
     p_model_name,
     @extschema@.retrain_next_version(p_model_name),
@@ -53,6 +53,7 @@ begin
     coalesce(p_facts ->> 'algorithm', 'unknown'),
     p_artifact,
     encode(sha256(p_artifact), 'hex'),
+    @extschema@.retrain_artifact_checksum(p_artifact),
     octet_length(p_artifact),
     array(
       select l.label
@@ -406,6 +407,7 @@ begin
     and new.run_id is not distinct from old.run_id
     and new.algorithm = old.algorithm
     and new.artifact_sha256 = old.artifact_sha256
+    and new.artifact_crc32c is not distinct from old.artifact_crc32c
     and new.artifact_bytes = old.artifact_bytes
     and new.labels = old.labels
     and new.training_samples is not distinct from old.training_samples

@@ -70,6 +70,8 @@ comment on table @extschema@.ai_model_versions is
   'Every version of every model, with its bytes. Immutable but for status; exactly one live version per model.';
 comment on column @extschema@.ai_model_versions.artifact is 'The model itself; at most 256 MB.';
 comment on column @extschema@.ai_model_versions.artifact_sha256 is 'SHA-256 of the artifact, lower-case hexadecimal.';
+comment on column @extschema@.ai_model_versions.artifact_crc32c is
+  'CRC-32C in the artifact''s header, checked whenever a connection loads it; null: the SHA-256 is checked instead, slower.';
 comment on column @extschema@.ai_model_versions.run_id is 'The run that made it; null when it was imported.';
 comment on column @extschema@.ai_model_versions.accuracy is 'On the test rows of its training; null without any.';
 comment on column @extschema@.ai_model_versions.f1_score is 'Macro F1 on the same rows.';
@@ -139,6 +141,8 @@ comment on function @extschema@.retrain_config_reference() is
   'Every hyper-parameter of p_config: name, type, default, range, meaning.';
 comment on function @extschema@.retrain_cache_stats() is 'This session''s cache of decoded models.';
 comment on function @extschema@.retrain_progress() is 'Internal: behind the view ai_training_progress.';
+comment on function @extschema@.retrain_artifact_checksum(bytea) is
+  'The CRC-32C that an artifact''s header states, unchecked; null for bytes that are no artifact.';
 comment on function @extschema@.retrain_artifact_info(bytea) is
   'Checks the bytes of a model and tells what is in them; damaged bytes are an error (XX001).';
 comment on function @extschema@.retrain_text_key(text) is 'Identity of a text: a digest of retrain_identity_text().';

@@ -474,6 +474,13 @@ is($unnamed[0] // '', '', 'the error names the model and the version');
 damage("(select artifact from original where id = $first)", $second);
 my $fresh = session($node);
 error_is($fresh->query($ask), 'XX001', undef, 'the bytes of another version under this digest: XX001');
+# A row that has no checksum is compared by its digest.
+my $rows = 'set session_replication_role = replica; update ai_model_versions v set artifact_crc32c =';
+my $named = "retrain_artifact_checksum(o.artifact) from original o where v.id = $second and o.id";
+$node->safe_psql('postgres', "$rows null where id = $second");
+error_is($fresh->query($ask), 'XX001', undef, 'without a checksum the digest itself is compared');
+$node->safe_psql('postgres', "$rows $named = $second");
+error_is($fresh->query($ask), 'XX001', undef, 'with its own checksum again: XX001');
 $node->safe_psql('postgres', 'set session_replication_role = replica; update ai_model_versions v set artifact = o.artifact, '
         . 'artifact_bytes = octet_length(o.artifact) from original o where o.id = v.id');
 is($fresh->query_ok($ask), $answer, 'once they are put right, the same session answers right');

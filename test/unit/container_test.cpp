@@ -53,6 +53,16 @@ TEST(Container, GivesBackWhatWasWritten) {
   EXPECT_THROW(reader.Section(2), Error);
 }
 
+TEST(Container, StatesItsChecksum) {
+  auto bytes = Sample();
+  const auto stated = StatedChecksum(bytes);
+  ASSERT_TRUE(stated.has_value());
+  EXPECT_EQ(*stated, Crc32c(std::span<const uint8_t>(bytes).subspan(28)));
+  bytes.back() ^= 1;  // unchecked: another content states the same until a reader compares
+  EXPECT_EQ(StatedChecksum(bytes), stated);
+  EXPECT_FALSE(StatedChecksum(std::span<const uint8_t>(bytes).first(31)).has_value());
+}
+
 TEST(Container, EveryTruncationIsFound) {
   const auto bytes = Sample();
   for (size_t size = 0; size < bytes.size(); ++size)

@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kMagic[] = {'R', 'E', 'T', 'R', 'A', 'I', 'N', '\n'};
 constexpr uint32_t kFormat = 1;
-constexpr size_t kHeaderBytes = 32, kCheckedFrom = 28, kSectionBytes = 24, kAlignment = 64, kMaxSections = 64;
+constexpr size_t kChecksumAt = 24, kCheckedFrom = 28, kSectionBytes = 24, kAlignment = 64, kMaxSections = 64;
 
 [[noreturn]] void Corrupted(const std::string& detail) {
   throw Error(ErrorCode::kDataCorrupted, "stored model is corrupt", detail,
@@ -53,8 +53,15 @@ std::vector<uint8_t> ContainerWriter::Finish(ModelKind kind) const {
   }
   std::vector<uint8_t> artifact = out.Take();
   const uint32_t crc = Crc32c(std::span<const uint8_t>(artifact).subspan(kCheckedFrom));
-  std::memcpy(artifact.data() + 24, &crc, sizeof crc);
+  std::memcpy(artifact.data() + kChecksumAt, &crc, sizeof crc);
   return artifact;
+}
+
+std::optional<uint32_t> StatedChecksum(std::span<const uint8_t> artifact) noexcept {
+  if (artifact.size() < kHeaderBytes) return std::nullopt;
+  uint32_t crc;
+  std::memcpy(&crc, artifact.data() + kChecksumAt, sizeof crc);
+  return crc;
 }
 
 ContainerReader::ContainerReader(std::span<const uint8_t> artifact) {

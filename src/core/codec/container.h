@@ -17,7 +17,9 @@
 #error "include core headers before postgres.h"
 #endif
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -26,6 +28,7 @@ namespace retrain {
 
 // A model must stay far below the 512 MB at which a bytea can still be stored but no longer dumped.
 inline constexpr uint64_t kMaxArtifactBytes = 256ull << 20;
+inline constexpr size_t kHeaderBytes = 32;
 
 enum class ModelKind : uint32_t { kIntent = 1 };
 
@@ -38,6 +41,10 @@ class ContainerWriter {
  private:
   std::vector<std::pair<uint32_t, std::vector<uint8_t>>> sections_;  // ascending id
 };
+
+// The checksum that the header states, unchecked; nothing when the bytes are shorter than a header. Together with a
+// reader's check of the bytes against it, it tells one model from another in one pass.
+std::optional<uint32_t> StatedChecksum(std::span<const uint8_t> artifact) noexcept;
 
 // Views into the artifact, which must outlive the reader. The constructor checks header, section table and checksum and
 // throws Error(kDataCorrupted), or Error(kNotSupported) for a format that a newer release wrote.
