@@ -63,9 +63,32 @@ end
 $$;
 
 -- rows written by hand meet the same limits
-insert into ai_training_data (user_message, dataset_status) values ('x', 'lost');
-insert into ai_training_data (user_message, split) values ('x', 'dev');
-insert into ai_training_data (user_message, quality_score) values ('x', 6);
+do $$
+declare
+  v_set text;
+  v_column text;
+  v_detail text;
+  v_hint text;
+begin
+  foreach v_set in array array['dataset_status = $q$lost$q$', 'split = $q$dev$q$', 'source = $q$héaven$q$', 'source = null',
+    'response_source = $q$friend$q$', 'quality_score = 6', 'quality_score = 0', 'confidence_score = 101',
+    'confidence_score = -1', 'response_time_ms = -1', 'model_name = left($q$x$q$, 0)', 'model_name = repeat($q$ñ$q$, 201)',
+    'detected_intent = repeat($q$i$q$, 1025)', 'split = repeat($q$ñ$q$, 100)']
+  loop
+    begin
+      execute 'update ai_training_data set ' || v_set;
+    exception when check_violation or not_null_violation then
+      get stacked diagnostics v_column = column_name, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      raise info '% | % % | % | % | %', left(v_set, 40), sqlstate, sqlerrm, v_column,
+        case sqlstate when '23514' then v_detail end, v_hint;
+    end;
+  end loop;
+end
+$$;
+insert into ai_training_data (user_message, detected_intent, confidence_score, response_time_ms, quality_score,
+  response_source, dataset_status, source, split, model_name)
+values ('the limits themselves', repeat('i', 1024), 100, 0, 5, 'escalation', 'used_in_training', 'synthetic', 'validation',
+  repeat('ñ', 200)), ('nulls', null, null, null, null, null, 'pending', 'live', null, 'm');
 
 -- intent_correct follows the columns, however they are written
 truncate ai_training_data;

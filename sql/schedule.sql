@@ -53,6 +53,11 @@ update ai_training_data set detected_intent = 'gamma' where id = (
 select new_samples from due('m');
 update ai_training_data set user_feedback = 'thanks' where model_name = 'm';
 select new_samples from due('m');
+-- a test row is never learnt; its label counts as new when it is, even when it is changed by hand
+update ai_training_data set detected_intent = 'gamma' where id = (
+  select id from ai_training_data where model_name = 'm' and split = 'test' and not corrected_by_human and detected_intent = 'alpha'
+  order by created_at, id limit 1);
+select new_samples from due('m');
 
 -- a training takes them all; one that changes while it runs counts for the next one
 select retrain_mark_rows('m', gen_random_uuid(), now() - interval '1 day');
@@ -109,7 +114,7 @@ select model_name, status from retrain_if_due();
 select due, reason from due('a');
 
 -- due for long and nobody has trained it
-insert into ai_training_data (model_name, user_message, detected_intent, created_at, updated_at)
+insert into ai_training_data (model_name, user_message, detected_intent, created_at, label_changed_at)
 select 'late', format('%s please, number %s', i, n), i, now() - interval '1 hour', now() - interval '1 hour'
 from unnest('{alpha,beta}'::text[]) i, generate_series(1, 60) n;
 select retrain_ensure_model('late');

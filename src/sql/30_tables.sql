@@ -28,9 +28,9 @@ create table @extschema@.ai_models (
 create table @extschema@.ai_training_data (
   id uuid primary key default gen_random_uuid(),
   user_message text not null,
-  detected_intent text check (octet_length(detected_intent) <= 1024),
+  detected_intent text,
   ai_response text,
-  confidence_score integer check (confidence_score between 0 and 100),
+  confidence_score integer,
   correct_intent text,
   correct_response text,
   corrected_by_human boolean not null default false,
@@ -48,19 +48,17 @@ create table @extschema@.ai_training_data (
   clarity_score real,
   completeness_score real,
   matched_keywords text[],
-  response_time_ms integer check (response_time_ms >= 0),
-  response_source text check (
-    response_source in ('faq', 'llm', 'local_model', 'cache', 'agent_learning', 'reasoning', 'escalation')),
-  dataset_status text not null default 'pending' check (
-    dataset_status in ('pending', 'reviewed', 'approved', 'rejected', 'used_in_training')),
+  response_time_ms integer,
+  response_source text,
+  dataset_status text not null default 'pending',
   included_in_training_run uuid,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
-  model_name text not null default 'default' check (char_length(model_name) between 1 and 200),
+  model_name text not null default 'default',
   model_version_id bigint,
-  source text not null default 'live' check (source in ('live', 'imported', 'synthetic')),
-  split text check (split in ('train', 'validation', 'test')),
-  quality_score smallint check (quality_score between 1 and 5),
+  source text not null default 'live',
+  split text,
+  quality_score smallint,
   was_successful boolean,
   user_feedback text,
   evaluated_at timestamptz,
@@ -68,8 +66,13 @@ create table @extschema@.ai_training_data (
   product_name text,
   context jsonb,
   idempotency_key text,
+  label_changed_at timestamptz not null default clock_timestamp(),
   text_key uuid generated always as (@extschema@.retrain_text_key(user_message)) stored,
-  constraint ai_training_data_idempotency_key unique (model_name, idempotency_key)
+  constraint ai_training_data_idempotency_key unique (model_name, idempotency_key),
+  -- One call for all: see pg/interaction_check.cpp.
+  constraint ai_training_data_values_check check (@extschema@.retrain_interaction_is_valid(
+    detected_intent, confidence_score, response_time_ms, quality_score, response_source, dataset_status, source, split,
+    model_name))
 ) with (fillfactor = 85);
 
 -- Metrics of a period are read from this index alone.
@@ -80,8 +83,9 @@ create index ai_training_data_created_idx on @extschema@.ai_training_data (model
 create index ai_training_data_correction_idx on @extschema@.ai_training_data (model_name, text_key)
   where corrected_by_human and correct_intent is not null and dataset_status <> 'rejected';
 
--- What no training has learnt yet: should_retrain() counts it.
-create index ai_training_data_new_idx on @extschema@.ai_training_data (model_name, split, updated_at)
+-- What no training has learnt yet: should_retrain() counts it. No index has a column that judging an answer changes, so
+-- that the update stays inside the row's page (HOT).
+create index ai_training_data_new_idx on @extschema@.ai_training_data (model_name, split, label_changed_at)
   where included_in_training_run is null and (model_version_id is null or intent_correct is not null);
 
 create index ai_training_data_corrected_idx on @extschema@.ai_training_data (model_name, corrected_at)

@@ -57,11 +57,9 @@ declare
   v_id uuid;
   v_intent text := p_detected_intent;
   v_confidence integer := p_confidence_score;
-  v_version_id bigint;
   v_created_at timestamptz;
   v_words text;
   v_predicted @extschema@.ai_intent_prediction;
-  v_evaluated boolean;
 begin
   if p_user_message is null then
     raise exception 'p_user_message is null'
@@ -95,10 +93,6 @@ begin
         detail = format('The source given is "%s".', p_source),
         hint = 'Use live, imported or synthetic.';
   end if;
-  if not exists (select from @extschema@.ai_models m where m.model_name = p_model_name) then
-    perform @extschema@.retrain_ensure_model(p_model_name);
-  end if;
-
   -- The insert below finds a key that is taken by itself; looking first only spares the work.
   if p_idempotency_key is not null then
     select d.id into v_id
@@ -116,14 +110,18 @@ begin
       if v_predicted.model_trained then
         v_intent := v_predicted.predicted_intent;
         v_confidence := coalesce(v_confidence, round(v_predicted.confidence * 100)::integer);
-        select v.id into v_version_id
-        from @extschema@.ai_model_versions v
-        where v.model_name = p_model_name and v.version = v_predicted.model_version;
       end if;
     exception when data_corrupted or feature_not_supported or out_of_memory then
       raise warning 'the message was recorded without a prediction'
         using errcode = sqlstate, detail = sqlerrm, hint = 'Promote another version of the model.';
     end;
+  end if;
+
+  -- A model that answers has its row.
+  if v_predicted.model_trained is not true
+    and not exists (select from @extschema@.ai_models m where m.model_name = p_model_name)
+  then
+    perform @extschema@.retrain_ensure_model(p_model_name);
   end if;
 
   if p_category is null or p_conversation_id is not null then
@@ -137,17 +135,37 @@ begin
       message_id, user_id, session_id, category, escalated, escalation_reason, response_source, response_time_ms,
       product_id, product_name, context, source, idempotency_key)
     values (
-      p_user_message, p_ai_response, v_intent, v_confidence, p_model_name, v_version_id, p_conversation_id,
+      p_user_message, p_ai_response, v_intent, v_confidence, p_model_name,
+      -- The version whose guess the row has.
+      (select v.id from @extschema@.ai_model_versions v
+        where v.model_name = p_model_name and v.version = v_predicted.model_version),
+      p_conversation_id,
       p_message_id, p_user_id, p_session_id, coalesce(p_category, @extschema@.retrain_categorise(v_words)),
       coalesce(p_escalated, false), p_escalation_reason,
       p_response_source, p_response_time_ms, p_product_id, p_product_name, p_context, p_source, p_idempotency_key)
     on conflict (model_name, idempotency_key) do nothing
     returning ai_training_data.id, ai_training_data.created_at into v_id, v_created_at;
     if found then
-      -- The message says what its author thinks of the answer before it.
+      -- The message says what its author thinks of the answer before it, unless that has been judged.
       if p_conversation_id is not null then
-        v_evaluated := @extschema@.retrain_evaluate_previous(
-          p_model_name, p_conversation_id, v_id, v_created_at, p_user_message, v_words);
+        -- A row that somebody else is changing at this moment is left alone: recording a message waits for nobody.
+        update @extschema@.ai_training_data d
+        set (quality_score, was_successful) = (
+            select j.quality_score, j.was_successful from @extschema@.retrain_judge(v_words) j),
+          user_feedback = p_user_message,
+          evaluated_at = clock_timestamp()
+        where d.id = (
+          select l.id
+          from @extschema@.ai_training_data l
+          where l.id = (
+              select p.id
+              from @extschema@.ai_training_data p
+              where p.model_name = p_model_name and p.conversation_id = p_conversation_id
+                and p.created_at <= v_created_at and p.id <> v_id
+              order by p.created_at desc
+              limit 1)
+            and l.evaluated_at is null
+          for update skip locked);
       end if;
     else
       select d.id into v_id
@@ -179,13 +197,14 @@ begin
     new.intent_correct := null;
   end if;
   if tg_op = 'UPDATE' then
-    -- What a training learnt of the row is no longer what the row says: it counts as new.
+    -- What a training learnt or measured of the row is no longer what the row says: it counts as new.
     if new.included_in_training_run is not distinct from old.included_in_training_run
       and (new.user_message, new.detected_intent, new.correct_intent, new.corrected_by_human, new.intent_correct,
         new.dataset_status) is distinct from (old.user_message, old.detected_intent, old.correct_intent,
         old.corrected_by_human, old.intent_correct, old.dataset_status)
     then
       new.included_in_training_run := null;
+      new.label_changed_at := clock_timestamp();
     end if;
     new.updated_at := clock_timestamp();
   end if;

@@ -107,7 +107,7 @@ begin
     -- Read when the run ends, under the snapshot of this moment: exactly the rows that the training is about to see.
     v_seen := 'retrain rows of ' || run_id;
     open v_seen for
-      select array_agg(l.id), array_agg(l.updated_at)
+      select array_agg(l.id), array_agg(l.label_changed_at)
       from @extschema@.ai_labelled_data l
       where l.model_name = p_model_name and l.split = 'train' and l.included_in_training_run is null;
   end if;
@@ -133,10 +133,10 @@ begin
     fetch v_seen into v_ids, v_times;
     close v_seen;
   else
-    select array_agg(l.id), array_agg(l.updated_at) into v_ids, v_times
+    select array_agg(l.id), array_agg(l.label_changed_at) into v_ids, v_times
     from @extschema@.ai_labelled_data l
     where l.model_name = p_model_name and l.split = 'train' and l.included_in_training_run is null
-      and l.updated_at <= p_seen;
+      and l.label_changed_at <= p_seen;
   end if;
 
   update @extschema@.ai_training_data d
@@ -144,8 +144,8 @@ begin
     -- A bare "reviewed" is the only trace of that review: it stays.
     dataset_status = case when d.dataset_status = 'reviewed' and d.intent_correct is null then 'reviewed'
       else 'used_in_training' end
-  from unnest(v_ids, v_times) s (id, updated_at)
-  where d.id = s.id and d.updated_at = s.updated_at and d.model_name = p_model_name;
+  from unnest(v_ids, v_times) s (id, label_changed_at)
+  where d.id = s.id and d.label_changed_at = s.label_changed_at and d.model_name = p_model_name;
   get diagnostics v_marked = row_count;
   return v_marked;
 end

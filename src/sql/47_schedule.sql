@@ -21,8 +21,7 @@ end
 $function$;
 
 -- When each labelled row that no training has seen as it now is came to be so. A training row is unmarked until it has
--- been learnt; validation and test rows are never learnt, and count when they or their correction are younger than the
--- last training.
+-- been learnt; validation and test rows are never learnt, and count when what they say is younger than the last training.
 create function @extschema@.retrain_new_rows(p_model_name text, p_seen timestamptz)
   returns table (changed_at timestamptz)
   language plpgsql stable parallel safe cost 10000 rows 100
@@ -31,14 +30,14 @@ create function @extschema@.retrain_new_rows(p_model_name text, p_seen timestamp
 as $function$
 begin
   return query
-  select l.updated_at
+  select l.label_changed_at
   from @extschema@.ai_labelled_data l
   where l.model_name = p_model_name and l.included_in_training_run is null and (l.split is null or l.split = 'train')
   union all
-  select greatest(l.created_at, l.corrected_at)
+  select l.label_changed_at
   from @extschema@.ai_labelled_data l
   where l.model_name = p_model_name and l.included_in_training_run is null and l.split in ('validation', 'test')
-    and (l.created_at > coalesce(p_seen, '-infinity') or l.corrected_at > coalesce(p_seen, '-infinity'));
+    and l.label_changed_at > coalesce(p_seen, '-infinity');
 end
 $function$;
 

@@ -49,7 +49,8 @@ select
   d.intent_correct,
   d.dataset_status,
   d.included_in_training_run,
-  d.corrected_at
+  d.corrected_at,
+  d.label_changed_at
 from @extschema@.ai_training_data d
 left join @extschema@.ai_models m on m.model_name = d.model_name
 where d.dataset_status <> 'rejected'

@@ -145,6 +145,8 @@ comment on function @extschema@.retrain_artifact_checksum(bytea) is
   'The CRC-32C that an artifact''s header states, unchecked; null for bytes that are no artifact.';
 comment on function @extschema@.retrain_artifact_info(bytea) is
   'Checks the bytes of a model and tells what is in them; damaged bytes are an error (XX001).';
+comment on function @extschema@.retrain_interaction_is_valid(text, integer, integer, smallint, text, text, text, text, text) is
+  'The check of ai_training_data''s values: true, or error 23514 that names the column and what it accepts.';
 comment on function @extschema@.retrain_text_key(text) is 'Identity of a text: a digest of retrain_identity_text().';
 comment on function @extschema@.retrain_identity_text(text) is 'The normalised text that texts are compared by.';
 comment on function @extschema@.retrain_access_map() is

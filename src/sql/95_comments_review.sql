@@ -63,8 +63,6 @@ comment on function @extschema@.retrain_says(text, text) is
   'Whether words of retrain_words() have one of the phrases of retrain_phrases().';
 comment on function @extschema@.retrain_categorise(text) is 'Internal: the category of words by ai_category_rules.';
 comment on function @extschema@.retrain_judge(text) is 'Internal: score and success of words by ai_quality_rules.';
-comment on function @extschema@.retrain_evaluate_previous(text, text, uuid, timestamptz, text, text) is
-  'Internal: evaluates the turn before a message; record_interaction() calls it.';
 comment on function @extschema@.retrain_check_count(text, integer, integer, integer) is
   'Internal: refuses a number that is out of range.';
 comment on function @extschema@.retrain_require_messages(text) is
