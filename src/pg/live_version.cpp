@@ -4,20 +4,29 @@
 // that still sees the old row. So nothing is invalidated here; the answer is kept together with everything that decides
 // what the snapshot sees, and asked for again as soon as any of it differs:
 //   - a commit moves xmax, or takes a number out of the running transactions (xcnt, subxcnt);
-//   - an own write moves curcid; an own transaction or subtransaction has its own id;
+//   - an own write moves curcid, and its transaction and subtransaction have numbers of their own;
 //   - row-level security depends on the current user.
+// Without an own transaction number there are no own writes, and two snapshots of one xmax see the same rows when as many
+// transactions below it are running: while xmax stands, running ones only end. So the answer outlives the transaction that
+// asked, and a connection that only reads asks again when somebody has written.
 #include "pg/live_version.h"
 
 #include "pg/catalog.h"
 #include "pg/correction_lookup.h"
+#include "pg/key_scan.h"
+#include "pg/shared_models.h"
 
 extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/sha2.h"
 #include "storage/proc.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/snapshot.h"
 }
@@ -56,13 +65,15 @@ static bool take_token(SnapshotToken* token) {
   token->xmax = snapshot->xmax;
   token->xcnt = snapshot->xcnt;
   token->subxcnt = snapshot->subxcnt;
-  token->curcid = snapshot->curcid;
+  if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+    token->curcid = snapshot->curcid;
 #if PG_VERSION_NUM >= 170000
-  token->lxid = MyProc->vxid.lxid;
+    token->lxid = MyProc->vxid.lxid;
 #else
-  token->lxid = MyProc->lxid;
+    token->lxid = MyProc->lxid;
 #endif
-  token->subxact = GetCurrentSubTransactionId();
+    token->subxact = GetCurrentSubTransactionId();
+  }
   token->user = GetUserId();
   token->suboverflowed = snapshot->suboverflowed;
   token->in_recovery = snapshot->takenDuringRecovery;
@@ -112,24 +123,47 @@ static SPIPlanPtr plan_for(Oid schema, SPIPlanPtr Plans::*which) {
   return plans.*which;
 }
 
-static void read_version(ResolvedVersion* resolved) {
-  memset(resolved, 0, sizeof *resolved);
-  if (SPI_processed == 0) return;
-  const TupleDesc desc = SPI_tuptable->tupdesc;
-  const HeapTuple tuple = SPI_tuptable->vals[0];
+// One column of a version's row, wherever that was read.
+struct VersionValue {
+  Datum value;
   bool is_null;
-  resolved->version_id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &is_null));
-  strlcpy(resolved->version, SPI_getvalue(tuple, desc, 2), sizeof resolved->version);
-  strlcpy(resolved->digest, SPI_getvalue(tuple, desc, 3), sizeof resolved->digest);
-  const Datum threshold = SPI_getbinval(tuple, desc, 4, &is_null);
-  resolved->confidence_threshold = is_null ? 0 : DatumGetFloat4(threshold);
-  const Datum checksum = SPI_getbinval(tuple, desc, 5, &is_null);
-  resolved->has_checksum = !is_null;
-  resolved->checksum = is_null ? 0 : static_cast<uint32_t>(DatumGetInt64(checksum));
+};
+
+static constexpr const char* kVersionColumns[] = {"id", "version", "artifact_sha256", "confidence_threshold",
+                                                  "artifact_crc32c"};
+
+static void fill_resolved(const VersionValue* columns, ResolvedVersion* resolved) {
+  resolved->version_id = DatumGetInt64(columns[0].value);
+  text_to_cstring_buffer(DatumGetTextPP(columns[1].value), resolved->version, sizeof resolved->version);
+  text_to_cstring_buffer(DatumGetTextPP(columns[2].value), resolved->digest, sizeof resolved->digest);
+  resolved->confidence_threshold = columns[3].is_null ? 0 : DatumGetFloat4(columns[3].value);
+  resolved->has_checksum = !columns[4].is_null;
+  resolved->checksum = columns[4].is_null ? 0 : static_cast<uint32_t>(DatumGetInt64(columns[4].value));
   snprintf(resolved->cache_key, sizeof resolved->cache_key, "%s.%08x", resolved->digest, resolved->checksum);
 }
 
-static void ask_database(Oid schema, text* model_name, int64 version_id, ResolvedVersion* resolved) {
+// The live version by its index alone. Not for users that row-level security or missing rights restrict: false for them.
+static bool read_live_directly(Oid schema, text* model_name, ResolvedVersion* resolved) {
+  const Oid table_id = get_relname_relid("ai_model_versions", schema);
+  if (!OidIsValid(table_id) || check_enable_rls(table_id, InvalidOid, true) == RLS_ENABLED ||
+      pg_class_aclcheck(table_id, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+    return false;
+  static constexpr RegProcedure kEquals[] = {F_TEXTEQ};
+  const Datum values[] = {PointerGetDatum(model_name)};
+  KeyScan s;
+  begin_key_scan(&s, schema, "ai_model_versions", "ai_model_versions_live_idx", 1, kEquals, values);
+  if (next_row(&s)) {
+    VersionValue columns[lengthof(kVersionColumns)];
+    for (size_t i = 0; i < lengthof(kVersionColumns); ++i)
+      columns[i].value = slot_getattr(s.slot, column_number(&s, kVersionColumns[i]), &columns[i].is_null);
+    fill_resolved(columns, resolved);
+  }
+  end_key_scan(&s);
+  return true;
+}
+
+// The live version (version_id 0) or the one asked for, as the caller may see it.
+static void read_by_statement(Oid schema, text* model_name, int64 version_id, ResolvedVersion* resolved) {
   SPI_connect();
   Datum name = PointerGetDatum(model_name);
   Datum both[] = {Int64GetDatum(version_id), name};
@@ -138,8 +172,20 @@ static void ask_database(Oid schema, text* model_name, int64 version_id, Resolve
   if (code != SPI_OK_SELECT)
     ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the live version cannot be read"),
                     errdetail("SPI code %s.", SPI_result_code_string(code))));
-  read_version(resolved);
+  if (SPI_processed > 0) {
+    VersionValue columns[lengthof(kVersionColumns)];
+    for (size_t i = 0; i < lengthof(kVersionColumns); ++i)
+      columns[i].value =
+          SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, static_cast<int>(i + 1), &columns[i].is_null);
+    fill_resolved(columns, resolved);
+  }
   SPI_finish();
+}
+
+static void ask_database(Oid schema, text* model_name, int64 version_id, ResolvedVersion* resolved) {
+  memset(resolved, 0, sizeof *resolved);
+  if (version_id > 0 || !read_live_directly(schema, model_name, resolved))
+    read_by_statement(schema, model_name, version_id, resolved);
   if (version_id > 0 && resolved->version_id == 0)
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                     errmsg("model \"%s\" has no version " INT64_FORMAT, text_to_cstring(model_name), version_id),
@@ -194,10 +240,10 @@ static bool is_named_by(bytea* artifact, const ResolvedVersion* resolved) {
   return strcmp(hex, resolved->digest) == 0;
 }
 
-CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* resolved) {
-  CachedModel* cached = model_cache_find(resolved->cache_key);
-  if (cached != nullptr) return cached;
-  const char* owner = psprintf("version %s of model \"%s\"", resolved->version, text_to_cstring(model_name));
+// The version's bytes as they are stored, copied into `context`. Error XX001 when they are not those that the row names or
+// no model.
+static std::span<const uint8_t> read_artifact(Oid schema, const ResolvedVersion* resolved, MemoryContext context,
+                                              const char* owner) {
   SPI_connect();
   Datum id = Int64GetDatum(resolved->version_id);
   bool is_null = true;
@@ -205,9 +251,7 @@ CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* r
       SPI_processed != 1)
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("%s is gone", owner)));
   const Datum stored = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-  // The bytes are fetched straight into what becomes the cache entry's own context; an error before it is adopted frees it
-  // with the SPI context that it hangs under.
-  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain model", ALLOCSET_SMALL_SIZES);
+  // Straight into what may become the cache entry's own memory.
   const MemoryContext old = MemoryContextSwitchTo(context);
   bytea* artifact = is_null ? nullptr : DatumGetByteaPCopy(stored);
   MemoryContextSwitchTo(old);
@@ -215,8 +259,30 @@ CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* r
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored model is corrupt"),
                     errdetail("%s: the bytes are not those of its digest", owner),
                     errhint("restore the version from a backup, or drop it and train again")));
-  cached = model_cache_adopt(resolved->cache_key, context, reinterpret_cast<const uint8_t*>(VARDATA_ANY(artifact)),
-                             VARSIZE_ANY_EXHDR(artifact), owner);
   SPI_finish();
-  return cached;
+  const std::span bytes(reinterpret_cast<const uint8_t*>(VARDATA_ANY(artifact)), VARSIZE_ANY_EXHDR(artifact));
+  model_check(bytes, owner);
+  return bytes;
+}
+
+CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* resolved) {
+  CachedModel* cached = model_cache_find(resolved->cache_key);
+  if (cached != nullptr) return cached;
+  const char* owner = psprintf("version %s of model \"%s\"", resolved->version, text_to_cstring(model_name));
+  // An error before the cache adopts it frees the context with the caller's.
+  const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain model", ALLOCSET_SMALL_SIZES);
+  std::span<const uint8_t> artifact = shared_models_pin(resolved->cache_key, context);
+  uint64_t own_bytes = 0;
+  if (artifact.empty()) {
+    const MemoryContext copy = AllocSetContextCreate(context, "pg_retrain artifact", ALLOCSET_SMALL_SIZES);
+    const std::span<const uint8_t> stored = read_artifact(schema, resolved, copy, owner);
+    artifact = shared_models_put(resolved->cache_key, stored, context);
+    if (artifact.empty()) {
+      artifact = stored;
+      own_bytes = stored.size();
+    } else {
+      MemoryContextDelete(copy);
+    }
+  }
+  return model_cache_adopt(resolved->cache_key, context, artifact, own_bytes, owner);
 }

@@ -53,22 +53,27 @@ static CachedModel* make_room(uint64_t bytes) {
   }
 }
 
-static retrain::IntentModel* DecodeModel(std::span<const uint8_t> artifact, const char* owner) {
+static retrain::IntentModel* DecodeModel(std::span<const uint8_t> artifact, retrain::Checksum checksum,
+                                         const char* owner) {
   try {
-    return new retrain::IntentModel(artifact);
+    return new retrain::IntentModel(artifact, checksum);
   } catch (const retrain::Error& error) {
     throw retrain::Error(error.code(), error.message(), std::string(owner) + ": " + error.detail(), error.hint());
   }
 }
 
-CachedModel* model_cache_adopt(const char* key, MemoryContext context, const uint8_t* artifact, uint64_t size,
-                               const char* owner) {
+void model_check(std::span<const uint8_t> artifact, const char* owner) {
+  guarded([&] { delete DecodeModel(artifact, retrain::Checksum::kCompare, owner); });
+}
+
+CachedModel* model_cache_adopt(const char* key, MemoryContext context, std::span<const uint8_t> artifact,
+                               uint64_t own_bytes, const char* owner) {
   if (cache_context == nullptr)
     cache_context = AllocSetContextCreate(CacheMemoryContext, "pg_retrain models", ALLOCSET_SMALL_SIZES);
-  auto* model =
-      make_owned<retrain::IntentModel>(context, [&] { return DecodeModel(std::span(artifact, size), owner); });
+  auto* model = make_owned<retrain::IntentModel>(
+      context, [&] { return DecodeModel(artifact, retrain::Checksum::kCompared, owner); });
   auto* scratch = make_owned<retrain::ScoringScratch>(context, [] { return new retrain::ScoringScratch(); });
-  const uint64_t held = size + model->scratch_bytes();
+  const uint64_t held = own_bytes + model->own_bytes();
   CachedModel* entry = make_room(held);
   MemoryContextSetParent(context, cache_context);
   strlcpy(entry->key, key, sizeof entry->key);

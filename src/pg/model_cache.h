@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "core/intent/model.h"
 
@@ -20,10 +21,14 @@ struct CachedModel {
 // Null when the model is not there.
 CachedModel* model_cache_find(const char* key);
 
-// Decodes `artifact` (size bytes inside `context`) and keeps it, with its context, under `key`. `owner` names the model
-// and version in errors: XX001 when the bytes are not those of the digest or not a model, 0A000, 53200.
-CachedModel* model_cache_adopt(const char* key, struct MemoryContextData* context, const uint8_t* artifact,
-                               uint64_t size, const char* owner);
+// Error XX001, 0A000 or 53200 when the bytes are no model that this release can use. `owner` names the model and version
+// in the detail.
+void model_check(std::span<const uint8_t> artifact, const char* owner);
+
+// Keeps the model of checked bytes under `key`, together with `context`: the bytes lie in it, or it holds a pin on them.
+// `own_bytes` of them count towards this connection's memory.
+CachedModel* model_cache_adopt(const char* key, struct MemoryContextData* context, std::span<const uint8_t> artifact,
+                               uint64_t own_bytes, const char* owner);
 
 // Moves whenever an entry leaves: pointers from before are void then.
 uint64_t model_cache_generation();

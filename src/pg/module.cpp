@@ -4,6 +4,8 @@
 #include "pg/pg.h"
 #include "pg/progress.h"
 #include "pg/settings.h"
+#include "pg/shared_memory.h"
+#include "pg/shared_models.h"
 
 extern "C" {
 #include "optimizer/cost.h"
@@ -24,6 +26,7 @@ PGDLLEXPORT void _PG_init(void);
 static int max_threads_setting = 0;
 static int training_memory_kb = 1024 * 1024;
 static int cache_size_kb = 256 * 1024;
+static int shared_cache_size_kb = 32 * 1024;
 static bool progress_setting = false;
 
 int settings::max_threads() {
@@ -35,6 +38,7 @@ int settings::max_threads() {
 
 uint64_t settings::training_memory() { return static_cast<uint64_t>(training_memory_kb) * 1024; }
 uint64_t settings::cache_size() { return static_cast<uint64_t>(cache_size_kb) * 1024; }
+uint64_t settings::shared_cache_size() { return static_cast<uint64_t>(shared_cache_size_kb) * 1024; }
 bool settings::progress() { return progress_setting; }
 
 void _PG_init(void) {
@@ -48,6 +52,13 @@ void _PG_init(void) {
   DefineCustomIntVariable("pg_retrain.cache_size", "Memory that decoded models may hold in one connection.",
                           "The models least recently used leave first; the one in use always stays.", &cache_size_kb,
                           256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "pg_retrain.shared_cache_size", "Memory in which all connections together hold decoded models.",
+      "Needs the library in shared_preload_libraries, or PostgreSQL 17 or later. 0 switches it off: "
+      "each connection holds its own.",
+      &shared_cache_size_kb, 32 * 1024, 0, INT_MAX,
+      process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, GUC_UNIT_KB, nullptr, nullptr,
+      nullptr);
   DefineCustomBoolVariable("pg_retrain.progress", "Report the phase and percent of a training as notices.", nullptr,
                            &progress_setting, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 #if PG_VERSION_NUM >= 150000
@@ -55,5 +66,6 @@ void _PG_init(void) {
 #else
   EmitWarningsOnPlaceholders("pg_retrain");
 #endif
-  progress_init();
+  static SharedArea* const areas[] = {progress_area(), shared_models_area()};
+  shared_memory_init(areas, lengthof(areas));
 }

@@ -9,18 +9,13 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/array.h"
 #include "utils/timestamp.h"
-#if PG_VERSION_NUM >= 170000
-#include "storage/dsm_registry.h"
-#endif
 }
 
 RETRAIN_FUNCTION(retrain_progress);
 
 static constexpr int kSlots = 128;
-static constexpr char kName[] = "pg_retrain progress";
 
 struct ProgressSlot {
   int pid;               // 0: free
@@ -37,7 +32,7 @@ struct ProgressTable {
   ProgressSlot slots[kSlots];
 };
 
-static ProgressTable* table = nullptr;
+static ProgressTable* table = nullptr;  // set when it is first wanted
 static ProgressSlot* own_slot = nullptr;
 static TimestampTz last_notice = 0;
 static char last_phase[32];
@@ -48,48 +43,9 @@ static void init_table(void* pointer) {
   LWLockInitialize(&fresh->lock, LWLockNewTrancheId());
 }
 
-static shmem_startup_hook_type previous_startup_hook = nullptr;
-
-static void startup() {
-  if (previous_startup_hook != nullptr) previous_startup_hook();
-  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-  bool found;
-  table = static_cast<ProgressTable*>(ShmemInitStruct(kName, sizeof(ProgressTable), &found));
-  if (!found) init_table(table);
-  LWLockRelease(AddinShmemInitLock);
-}
-
-#if PG_VERSION_NUM >= 150000
-static shmem_request_hook_type previous_request_hook = nullptr;
-
-static void request() {
-  if (previous_request_hook != nullptr) previous_request_hook();
-  RequestAddinShmemSpace(MAXALIGN(sizeof(ProgressTable)));
-}
-#endif
-
-void progress_init() {
-  if (!process_shared_preload_libraries_in_progress) return;
-#if PG_VERSION_NUM >= 150000
-  previous_request_hook = shmem_request_hook;
-  shmem_request_hook = request;
-#else
-  RequestAddinShmemSpace(MAXALIGN(sizeof(ProgressTable)));
-#endif
-  previous_startup_hook = shmem_startup_hook;
-  shmem_startup_hook = startup;
-}
-
-// The shared table, or null where this server has none.
-static ProgressTable* shared_table() {
-#if PG_VERSION_NUM >= 170000
-  if (table == nullptr) {
-    bool found;
-    table = static_cast<ProgressTable*>(GetNamedDSMSegment(kName, sizeof(ProgressTable), init_table, &found));
-  }
-#endif
-  return table;
-}
+static uint64_t area_size() { return sizeof(ProgressTable); }
+static SharedArea area = {"pg_retrain progress", area_size, init_table, nullptr};
+SharedArea* progress_area() { return &area; }
 
 static void clear_slot() {
   if (own_slot == nullptr) return;
@@ -104,7 +60,8 @@ static void at_exit(int, Datum) { clear_slot(); }
 void progress_begin(MemoryContext context, const char* model_name) {
   last_notice = 0;
   last_phase[0] = '\0';
-  if (shared_table() == nullptr) return;
+  table = static_cast<ProgressTable*>(shared_memory(&area));
+  if (table == nullptr) return;
   static bool registered = false;
   if (!registered) {
     before_shmem_exit(at_exit, static_cast<Datum>(0));
@@ -176,7 +133,8 @@ static bool may_see(const char* model_name, const Datum* visible, int n) {
 // models that the caller may read; total is null while it is not known.
 Datum retrain_progress(PG_FUNCTION_ARGS) {
   ReturnSetInfo* result = begin_materialized(fcinfo);
-  if (shared_table() == nullptr) return static_cast<Datum>(0);
+  table = static_cast<ProgressTable*>(shared_memory(&area));
+  if (table == nullptr) return static_cast<Datum>(0);
   ArrayType* models = visible_models(own_schema(fcinfo));
   Datum* visible = nullptr;
   bool* nulls_unused;

@@ -50,6 +50,12 @@ create function @extschema@.explain_intent(
   language c stable parallel safe cost 1000 rows 10
   as 'MODULE_PATHNAME', 'explain_intent';
 
+create function @extschema@.retrain_shared_cache_stats(
+  out entries integer, out bytes bigint, out capacity bigint, out pins bigint
+) returns record
+  language c volatile parallel safe
+  as 'MODULE_PATHNAME', 'retrain_shared_cache_stats';
+
 create function @extschema@.retrain_artifact_checksum(p_artifact bytea) returns bigint
   language c immutable strict parallel safe
   as 'MODULE_PATHNAME', 'retrain_artifact_checksum';

@@ -41,6 +41,7 @@ as $function$
     ('function', 'retrain_interaction_is_valid', 'execute', null, array['predictor', 'reader']),
     ('function', 'retrain_identity_text', 'execute', null, array['predictor', 'reader']),
     ('function', 'retrain_cache_stats', 'execute', null, array['predictor', 'reader']),
+    ('function', 'retrain_shared_cache_stats', 'execute', null, array['predictor', 'reader']),
     ('function', 'retrain_config_reference', 'execute', null, array['predictor', 'reader']),
     ('table', 'ai_model_versions', 'select', array['id', 'model_name', 'version', 'artifact', 'artifact_sha256',
       'artifact_crc32c', 'artifact_bytes', 'labels', 'confidence_threshold', 'is_active', 'status'], array['predictor']),

@@ -141,6 +141,8 @@ comment on function @extschema@.retrain_config_reference() is
   'Every hyper-parameter of p_config: name, type, default, range, meaning.';
 comment on function @extschema@.retrain_cache_stats() is 'This session''s cache of decoded models.';
 comment on function @extschema@.retrain_progress() is 'Internal: behind the view ai_training_progress.';
+comment on function @extschema@.retrain_shared_cache_stats() is
+  'Models that all connections of the server share: how many, their bytes, the room for them (0: this server has none), and by how many connections they are held.';
 comment on function @extschema@.retrain_artifact_checksum(bytea) is
   'The CRC-32C that an artifact''s header states, unchecked; null for bytes that are no artifact.';
 comment on function @extschema@.retrain_artifact_info(bytea) is

@@ -64,7 +64,7 @@ std::optional<uint32_t> StatedChecksum(std::span<const uint8_t> artifact) noexce
   return crc;
 }
 
-ContainerReader::ContainerReader(std::span<const uint8_t> artifact) {
+ContainerReader::ContainerReader(std::span<const uint8_t> artifact, Checksum checksum) {
   if (artifact.size() < kHeaderBytes) Corrupted(std::to_string(artifact.size()) + " bytes are less than a header");
   ByteReader in(artifact);
   if (std::memcmp(in.Take(sizeof kMagic).data(), kMagic, sizeof kMagic) != 0) Corrupted("it does not start as a model");
@@ -80,7 +80,8 @@ ContainerReader::ContainerReader(std::span<const uint8_t> artifact) {
   const auto n_sections = in.Get<uint32_t>();
   if (total != artifact.size())
     Corrupted(std::to_string(artifact.size()) + " bytes where the header says " + std::to_string(total));
-  if (Crc32c(artifact.subspan(kCheckedFrom)) != crc) Corrupted("the checksum does not match");
+  if (checksum == Checksum::kCompare && Crc32c(artifact.subspan(kCheckedFrom)) != crc)
+    Corrupted("the checksum does not match");
   if (kind != static_cast<uint32_t>(ModelKind::kIntent))
     throw Error(ErrorCode::kNotSupported, "stored model is of a kind this release does not know",
                 "kind " + std::to_string(kind), "upgrade the extension's library");

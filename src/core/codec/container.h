@@ -46,11 +46,14 @@ class ContainerWriter {
 // reader's check of the bytes against it, it tells one model from another in one pass.
 std::optional<uint32_t> StatedChecksum(std::span<const uint8_t> artifact) noexcept;
 
+// Whether the bytes still have to be compared with the checksum, or have been since they were last written.
+enum class Checksum { kCompare, kCompared };
+
 // Views into the artifact, which must outlive the reader. The constructor checks header, section table and checksum and
 // throws Error(kDataCorrupted), or Error(kNotSupported) for a format that a newer release wrote.
 class ContainerReader {
  public:
-  explicit ContainerReader(std::span<const uint8_t> artifact);
+  explicit ContainerReader(std::span<const uint8_t> artifact, Checksum checksum = Checksum::kCompare);
 
   ModelKind kind() const noexcept { return kind_; }
   // Throws Error(kDataCorrupted) when there is no such section.

@@ -35,6 +35,18 @@ RETRAIN_CLONES void ScaleAndShift(const float* scale, const float* bias, uint32_
   for (uint32_t k = 0; k < stride; ++k) acc[k] = bias[k] + scale[k] * acc[k];
 }
 
+// Sizes of the hash table of a message's columns, powers of two: a short message clears a kilobyte, and a long one does
+// not leave its table to all that follow.
+constexpr size_t kMinPlaces = 256, kKeptPlaces = 4096;
+
+// Where the column stands in the table, or the free place where it belongs: linear probing from a Fibonacci hash.
+uint32_t* PlaceOf(uint32_t column, std::span<const SparseEntry> entries, std::span<uint32_t> places) {
+  const size_t mask = places.size() - 1;
+  size_t at = ((uint64_t{column} * 0x9E3779B97F4A7C15ull) >> 32) & mask;
+  while (places[at] != 0 && entries[places[at] - 1].column != column) at = (at + 1) & mask;
+  return &places[at];
+}
+
 std::vector<float> ReadFloats(ByteReader& in, size_t n) {
   const UnalignedArray<float> array(in.Take(uint64_t{n} * sizeof(float)));
   std::vector<float> values(n);
@@ -47,8 +59,8 @@ std::vector<float> ReadFloats(ByteReader& in, size_t n) {
 
 }  // namespace
 
-IntentModel::IntentModel(std::span<const uint8_t> artifact) {
-  const ContainerReader container(artifact);
+IntentModel::IntentModel(std::span<const uint8_t> artifact, Checksum checksum) {
+  const ContainerReader container(artifact, checksum);
   ReadSettings(container.Section(sections::kSettings));
   const auto config = container.Section(sections::kConfig);
   config_json_ = {reinterpret_cast<const char*>(config.data()), config.size()};
@@ -130,18 +142,23 @@ void IntentModel::ReadNumbers(std::span<const uint8_t> scales, std::span<const u
 
 void IntentModel::CollectTerms(const Stop& stop, ScoringScratch& scratch) const {
   auto& entries = scratch.entries;
+  auto& places = scratch.places;
   entries.clear();
-  scratch.position.resize(space_.terms());
+  places.assign(std::max<size_t>(kMinPlaces, std::min(places.size(), kKeptPlaces)), 0);
   scratch.analyzer->ForEachTerm(stop, [&](FeatureKind kind, std::string_view term) {
     const uint32_t column = vocabulary_.Find(kind, term);
     if (column == UINT32_MAX) return;
-    const uint32_t at = scratch.position[column];
-    if (at < entries.size() && entries[at].column == column) {
-      entries[at].value += 1;
-    } else {
-      scratch.position[column] = static_cast<uint32_t>(entries.size());
-      entries.push_back({column, 1});
+    uint32_t* place = PlaceOf(column, entries, places);
+    if (*place != 0) {
+      entries[*place - 1].value += 1;
+      return;
     }
+    entries.push_back({column, 1});
+    *place = static_cast<uint32_t>(entries.size());
+    if (2 * entries.size() < places.size()) return;
+    places.assign(2 * places.size(), 0);
+    for (size_t i = 0; i < entries.size(); ++i)
+      *PlaceOf(entries[i].column, entries, places) = static_cast<uint32_t>(i + 1);
   });
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/base/stop.h"
 #include "core/codec/bytes.h"
+#include "core/codec/container.h"
 #include "core/intent/config.h"
 #include "core/linear/linear.h"
 #include "core/text/analyzer.h"
@@ -39,7 +40,7 @@ std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts);
 // Buffers that scoring needs; one per thread of scoring, reused between messages.
 struct ScoringScratch {
   std::optional<Analyzer> analyzer;
-  std::vector<uint32_t> position;    // per column: index in entries, valid where entries[position].column == column
+  std::vector<uint32_t> places;      // hash table of columns: 1 + index in entries, 0 free; at most half full
   std::vector<SparseEntry> entries;  // features of the message last scored
   std::vector<float> margins;        // stride
   std::vector<float> probabilities;  // n_classes
@@ -55,7 +56,7 @@ struct Contribution {
 class IntentModel {
  public:
   // Checks every length, offset and index; throws Error(kDataCorrupted) or Error(kNotSupported).
-  explicit IntentModel(std::span<const uint8_t> artifact);
+  explicit IntentModel(std::span<const uint8_t> artifact, Checksum checksum = Checksum::kCompare);
 
   uint32_t n_classes() const noexcept { return n_classes_; }
   std::string_view label(uint32_t k) const noexcept { return labels_[k]; }
@@ -77,7 +78,8 @@ class IntentModel {
 
   std::string FeatureName(uint32_t column) const;
   const char* FeatureKindName(uint32_t column) const;  // word | char | stat
-  uint64_t scratch_bytes() const noexcept { return uint64_t{space_.columns()} * sizeof(uint32_t) + stride_ * 8ull; }
+  // What decoding and a scratch of short messages hold beside the artifact, about.
+  uint64_t own_bytes() const noexcept { return stride_ * 8ull * sizeof(float) + (64ull << 10); }
 
  private:
   void ReadSettings(std::span<const uint8_t> bytes);

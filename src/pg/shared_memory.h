@@ -1,0 +1,17 @@
+// Areas that all connections of the server share, where it has any: the library is preloaded, or PostgreSQL is 17 or later.
+#pragma once
+
+#include <cstdint>
+
+struct SharedArea {
+  const char* name;
+  uint64_t (*size)();           // bytes; 0: no such area is wanted
+  void (*init)(void* pointer);  // fills fresh memory, once
+  void* pointer;                // null until it is known
+};
+
+// To be called in _PG_init(), after the settings exist, once, with every area there is.
+void shared_memory_init(SharedArea* const* areas, int n);
+
+// The area's memory, or null where this server has none.
+void* shared_memory(SharedArea* area);

@@ -1,0 +1,102 @@
+# One model in memory for all connections of a preloaded library: found, pinned, given back, evicted, and done without.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use RetrainTest;
+use Test::More;
+
+my $node = new_node('shared', conf => <<'CONF');
+shared_preload_libraries = 'pg_retrain'
+pg_retrain.shared_cache_size = 224kB
+CONF
+my $stats = q{select entries, bytes, pins, capacity from retrain_shared_cache_stats()};
+
+# The artifacts of 'a' and 'b' fit side by side; 'c' fits alone; 'd' does not fit at all.
+$node->safe_psql('postgres', <<'SQL');
+create function train(p_model text, p_words int) returns text language sql as $$
+  select status from train_intent_model(p_model, p_config => '{"preset": "classic", "min_df": 1}', p_promote => 'always',
+    p_source => format('select %L || i || %L || md5((n * %s + w)::text) as text, i as intent from unnest(%L::text[]) i,
+      generate_series(1, 30) n, generate_series(1, %s) w', 'topic ', ' ', p_words, '{alpha,beta,gamma}', p_words));
+$$;
+SQL
+my %size;
+for my $model ([ a => 3 ], [ b => 4 ], [ c => 18 ], [ d => 50 ]) {
+    is($node->safe_psql('postgres', "select train('$model->[0]', $model->[1])"), 'completed', "model $model->[0]");
+    $size{ $model->[0] } = $node->safe_psql('postgres', "select artifact_bytes from ai_model_versions where model_name = '$model->[0]'");
+}
+my $room = 224 * 1024;
+ok($size{a} + $size{b} + 64 < $room && $size{c} < $room && $size{c} + $size{a} > $room && $size{d} > $room,
+    "the sizes are what the test needs: $size{a}, $size{b}, $size{c}, $size{d}");
+sub ask { return "select (predict_intent('topic beta', '$_[0]'))::text"; }
+
+is($node->safe_psql('postgres', $stats), "0|0|0|$room", 'nothing is shared before anybody asks');
+my ($one, $two) = (session($node), session($node));
+my $answer = $one->query_ok(ask('a'));
+like($answer, qr/,beta,/, 'the first connection answers');
+is($one->query_ok($stats), "1|$size{a}|1|$room", 'and shares its model');
+is($two->query_ok(ask('a')), $answer, 'the second answers the same');
+is($two->query_ok($stats), "1|$size{a}|2|$room", 'from the same bytes');
+cmp_ok($two->query_ok('select bytes from retrain_cache_stats()'), '<', $size{a} + 65536, 'its own memory does not hold them');
+$two->query_ok(ask('b'));
+is($two->query_ok($stats), '2|' . ($size{a} + $size{b}) . "|3|$room", 'another model has its place beside');
+
+# What somebody uses stays; what nobody uses leaves.
+my $third = session($node);
+like($third->query_ok(ask('c')), qr/,beta,/, 'without room a connection answers from a copy of its own');
+is($third->query_ok($stats), '2|' . ($size{a} + $size{b}) . "|3|$room", 'and what others use stays');
+$_->close for $one, $two, $third;
+$node->poll_query_until('postgres', 'select pins = 0 from retrain_shared_cache_stats()');
+is($node->safe_psql('postgres', $stats), '2|' . ($size{a} + $size{b}) . "|0|$room", 'a connection that ends gives back its pins');
+$one = session($node);
+$one->query_ok(ask('c'));
+is($one->query_ok($stats), "1|$size{c}|1|$room", 'then there is room');
+like($one->query_ok(ask('d')), qr/,beta,/, 'a model larger than the whole store is kept by the connection');
+is($one->query_ok($stats), "1|$size{c}|1|$room", 'alone');
+
+# The connection's own limit gives back pins too.
+$one->query_ok('set pg_retrain.cache_size = 0');
+$one->query_ok(ask('a'));
+is($one->query_ok($stats), "1|$size{c}|0|$room", 'what leaves the connection\'s cache is unpinned');
+$one->query_ok('reset pg_retrain.cache_size');
+
+# A version that is rolled back leaves bytes that nobody asks for, and no answer.
+my $before = $one->query_ok(ask('a'));
+$one->query_ok('begin');
+is($one->query_ok("select train('a', 5)"), 'completed', 'a version in a transaction');
+isnt($one->query_ok(ask('a')), $before, 'it answers there');
+is($node->safe_psql('postgres', ask('a')), $before, 'not elsewhere');
+$one->query_ok('rollback');
+is($one->query_ok(ask('a')), $before, 'and no longer after the rollback');
+
+# A live version that cannot be read is never shared.
+$node->safe_psql('postgres', q{set session_replication_role = replica;
+    update ai_model_versions set artifact = set_byte(artifact, 5000, get_byte(artifact, 5000) # 1) where model_name = 'b'});
+$two = session($node);
+my $entries = $two->query_ok('select entries from retrain_shared_cache_stats()');
+error_is($two->query(ask('b')), 'XX001', qr/corrupt/, 'damaged bytes: XX001') for 1, 2;
+is($two->query_ok('select entries from retrain_shared_cache_stats()'), $entries, 'and they are not kept');
+$_->close for $one, $two;
+
+# Killed while it holds pins: the server restarts, and starts from nothing.
+my $victim = session($node);
+$victim->query_ok(ask('c'));
+my $pid = $victim->query_ok('select pg_backend_pid()');
+kill 9, $pid;
+$node->poll_query_until('postgres', 'select true');
+$node->poll_query_until('postgres', "select not exists (select from pg_stat_activity where pid = $pid)");
+is($node->safe_psql('postgres', $stats), "0|0|0|$room", 'after a crash nothing is shared, nothing is pinned');
+like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'and models answer');
+
+$node->append_conf('postgresql.conf', 'pg_retrain.shared_cache_size = 0');
+$node->restart;
+like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'without shared memory each connection has its own');
+is($node->safe_psql('postgres', $stats), '0|0|0|0', 'and none is shared');
+
+$node->stop;
+done_testing();
