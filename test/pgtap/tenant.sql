@@ -12,6 +12,7 @@ select no_plan();
 create function pg_temp.mark() returns text language sql immutable as $$ select 'zqmark' $$;
 create function pg_temp.number() returns text language sql immutable as $$ select '8190273' $$;
 
+\o /dev/null
 insert into ai_training_data (id, user_message, detected_intent, ai_response, confidence_score, model_name, conversation_id,
   user_id, session_id, category, escalated, escalation_reason, response_time_ms, product_id, product_name, context,
   idempotency_key, user_feedback, message_id, matched_keywords, dataset_status, quality_score)
@@ -64,6 +65,7 @@ insert into ai_forgotten_users (receipt_id, model_name, user_digest, messages, c
   live_version_affected, requested_by)
 values (gen_random_uuid(), 'tenant_b', repeat('8190273f', 8), pg_temp.number()::bigint, 1, 1, '{}', true, pg_temp.mark());
 insert into ai_retrain_requests (model_name, reason) values ('tenant_b', pg_temp.mark());
+\o
 
 -- ---- who asks: one role for each level on tenant_a, one without any ------------------------------------------------------
 
