@@ -152,6 +152,7 @@ insert into calls values
   ('retrain_config_reference', 'retrain_config_reference()'),
   ('retrain_confused_intents', 'retrain_confused_intents([model], ''-infinity'')'),
   ('retrain_csv_field', 'retrain_csv_field(''x'')'),
+  ('retrain_drift', 'retrain_drift([model], interval ''1 second'', interval ''1 day'')'),
   ('retrain_ensure_model', 'retrain_ensure_model([model])'),
   ('retrain_export_rows', 'retrain_export_rows(null, false, null, [model], false)'),
   ('retrain_finish_run', 'retrain_finish_run([run], ''{"status": "failed"}'', null, ''never'')'),
