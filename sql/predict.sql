@@ -89,6 +89,12 @@ select decision_source from predict_intent('¿dónde está el paquete?', 'other'
 select decision_source, predicted_intent from predict_intent('¿dónde está el paquete?', p_version_id => :first);
 select submit_intent_correction(:'id', 'pedido') ->> 'success' as corrected_again;
 select predicted_intent, decision_source from predict_intent('¿dónde está el paquete?');
+-- the newest of several, one that was written by hand too
+begin;
+select record_interaction('¿dónde está el paquete?', p_detected_intent => 'pedido') as by_hand \gset
+update ai_training_data set correct_intent = 'a mano', corrected_by_human = true where id = :'by_hand';
+select predicted_intent, decision_source from predict_intent('¿dónde está el paquete?');
+rollback;
 begin;
 savepoint s;
 select submit_intent_correction(:'id', 'otra cosa') ->> 'success' as in_a_savepoint;

@@ -72,6 +72,13 @@ where user_message in ('beta please, number 34', 'beta please, number 35', 'beta
 rollback;
 select status from train_intent_model('m', p_promote => 'never');
 select new_samples from due('m');
+-- what counts too: a label that is corrected by hand on a row that only measures
+update ai_training_data set correct_intent = 'beta', corrected_by_human = true where id = (
+  select id from ai_training_data where model_name = 'm' and split = 'test' and not corrected_by_human order by created_at, id limit 1);
+update ai_training_data set user_feedback = 'thanks again' where model_name = 'm';
+select new_samples from due('m');
+select status from train_intent_model('m', p_promote => 'never');
+select new_samples from due('m');
 
 -- a failed training is tried again when something has changed, not every five minutes
 update ai_models set min_samples = 20, auto_retrain_threshold = 10 where model_name = 'm';

@@ -86,3 +86,7 @@ create index ai_alerts_created_idx on @extschema@.ai_alerts (model_name, created
 create index ai_training_data_reviewed_idx
   on @extschema@.ai_training_data (model_name, created_at desc, intent_correct, corrected_by_human)
   where intent_correct is not null;
+
+-- For the dashboards' views when they are read for all models at once: the latest days of everybody. A few kB, since
+-- messages come in by time, and next to nothing on an insert.
+create index ai_training_data_time_idx on @extschema@.ai_training_data using brin (created_at) with (pages_per_range = 32);

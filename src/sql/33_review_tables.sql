@@ -42,12 +42,15 @@ create table @extschema@.ai_prompt_versions (
     deferrable initially immediate
 );
 
+-- The model is part of the key: a lease of another model's row, which the row's own reviewers do not see, keeps them from
+-- nothing.
 create table @extschema@.ai_review_leases (
-  training_data_id uuid primary key,
+  training_data_id uuid not null,
   model_name text not null check (char_length(model_name) between 1 and 200),
   reviewer text not null check (btrim(reviewer) <> ''),
   leased_at timestamptz not null default clock_timestamp(),
-  expires_at timestamptz not null
+  expires_at timestamptz not null,
+  primary key (training_data_id, model_name)
 );
 
 create index ai_review_leases_reviewer_idx on @extschema@.ai_review_leases (model_name, reviewer);

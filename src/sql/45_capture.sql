@@ -197,6 +197,12 @@ begin
     new.intent_correct := null;
   end if;
   if tg_op = 'UPDATE' then
+    -- A correction by plain UPDATE is dated too: of several of one text the newest answers.
+    if new.correct_intent is not null and new.correct_intent is distinct from old.correct_intent
+      and new.corrected_at is not distinct from old.corrected_at
+    then
+      new.corrected_at := clock_timestamp();
+    end if;
     -- What a training learnt or measured of the row is no longer what the row says: it counts as new.
     if new.included_in_training_run is not distinct from old.included_in_training_run
       and (new.user_message, new.detected_intent, new.correct_intent, new.corrected_by_human, new.intent_correct,

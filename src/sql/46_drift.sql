@@ -120,11 +120,8 @@ $function$;
 --               at least five. Effect: population stability index.
 --   confidence  confidence_score; two-sample Kolmogorov-Smirnov test. Effect: its D.
 -- A test below 50 messages on either side is insufficient and not counted by the correction.
-create function @extschema@.detect_drift(
-  p_model_name text default 'default',
-  p_window interval default '7 days',
-  p_baseline interval default '30 days'
-) returns table (
+create function @extschema@.retrain_drift(p_model_name text, p_window interval, p_baseline interval)
+  returns table (
     aspect text,
     test text,
     verdict text,
@@ -320,5 +317,40 @@ begin
     v_statistic[a.place], v_effect[a.place], a.p, a.p_holm, a.n1, a.n0, a.detail
   from adjusted a
   order by a.place;
+end
+$function$;
+
+-- What retrain_drift() finds. Drift is told to those who LISTEN to ai_models, except from a replica, which cannot.
+create function @extschema@.detect_drift(
+  p_model_name text default 'default',
+  p_window interval default '7 days',
+  p_baseline interval default '30 days'
+) returns table (
+    aspect text,
+    test text,
+    verdict text,
+    statistic double precision,
+    effect double precision,
+    p_value double precision,
+    p_adjusted double precision,
+    window_rows bigint,
+    baseline_rows bigint,
+    detail jsonb)
+  language plpgsql volatile parallel restricted cost 1000000 rows 3
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_drift boolean := false;
+begin
+  for aspect, test, verdict, statistic, effect, p_value, p_adjusted, window_rows, baseline_rows, detail in
+    select d.* from @extschema@.retrain_drift(p_model_name, p_window, p_baseline) d
+  loop
+    v_drift := v_drift or verdict = 'drift';
+    return next;
+  end loop;
+  if v_drift and not pg_is_in_recovery() then
+    perform @extschema@.retrain_notify('drift', p_model_name, (
+      select v.id from @extschema@.ai_model_versions v where v.model_name = p_model_name and v.is_active));
+  end if;
 end
 $function$;

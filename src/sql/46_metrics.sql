@@ -265,6 +265,8 @@ begin
         select
         from @extschema@.ai_training_data d
         where d.model_name = p_model_name and d.created_at >= coalesce(v_trained, '-infinity')
+        -- The order keeps it on the index: without one, a small model in a large table would be looked for in all of it.
+        order by d.created_at desc
         limit 100000
       ) s),
     'model_trained', v_labels is not null,

@@ -199,7 +199,7 @@ begin
 
   -- Leases that have run out, or whose message has been reviewed.
   delete from @extschema@.ai_review_leases l
-  where l.training_data_id in (
+  where l.model_name = p_model_name and l.training_data_id in (
     select o.training_data_id
     from @extschema@.ai_review_leases o
     left join @extschema@.ai_training_data d on d.id = o.training_data_id
@@ -221,7 +221,7 @@ begin
     update @extschema@.ai_review_leases l
     set expires_at = v_until
     from held h
-    where l.training_data_id = h.training_data_id
+    where l.model_name = p_model_name and l.training_data_id = h.training_data_id
     returning l.training_data_id
   )
   select coalesce(array_agg(k.training_data_id), '{}') into v_claimed from kept k;
@@ -240,7 +240,9 @@ begin
         and not exists (
           select from @extschema@.ai_training_data r
           where r.model_name = d.model_name and r.text_key = d.text_key and r.dataset_status = 'rejected')
-        and not exists (select from @extschema@.ai_review_leases l where l.training_data_id = d.id)
+        and not exists (
+          select from @extschema@.ai_review_leases l
+          where l.training_data_id = d.id and l.model_name = d.model_name)
       order by d.confidence_score asc nulls first, d.created_at desc
       limit p_limit - cardinality(v_claimed)
       for update of d skip locked) c;
@@ -249,7 +251,7 @@ begin
       insert into @extschema@.ai_review_leases (training_data_id, model_name, reviewer, leased_at, expires_at)
       select c.id, p_model_name, p_reviewer, v_at, v_until
       from unnest(v_candidates) c (id)
-      on conflict (training_data_id) do nothing
+      on conflict (training_data_id, model_name) do nothing
       returning ai_review_leases.training_data_id
     )
     select v_claimed || coalesce(array_agg(t.training_data_id), '{}') into v_claimed from taken t;

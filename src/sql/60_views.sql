@@ -1,6 +1,7 @@
 -- Views. Each one names the models its reader may see: on PostgreSQL 14 a view reads with its owner's rights, and the
 -- tables' own policies would not hold behind it. From 15 on the views are security_invoker as well (90_access.sql).
 -- security_barrier: no function in a reader's own WHERE is shown a row before that condition.
+-- Tables are joined by the model's name besides the id: an id of another model's row is easily written into one's own.
 
 -- Which models the current user may use at which level; model_name null stands for models that do not exist yet.
 -- It must stay a view of its owner: it answers who may see a table from tables that its reader may not see.

@@ -53,7 +53,7 @@ left join lateral (
   -- A row corrected twice is still one error.
   select i.correction_notes
   from @extschema@.ai_intent_corrections i
-  where i.training_data_id = d.id
+  where i.training_data_id = d.id and i.model_name = d.model_name
   order by i.created_at desc
   limit 1
 ) c on true

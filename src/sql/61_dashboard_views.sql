@@ -76,7 +76,7 @@ select
   p.value::bigint as messages,
   t.key = p.key as is_correct
 from @extschema@.ai_model_versions v
-join @extschema@.ai_training_runs r on r.id = v.run_id
+join @extschema@.ai_training_runs r on r.id = v.run_id and r.model_name = v.model_name
 cross join lateral pg_catalog.jsonb_each(r.confusion_matrix) t
 cross join lateral pg_catalog.jsonb_each_text(t.value) p
 where v.is_active
@@ -153,7 +153,7 @@ from (
   select coalesce(r.completed_at, r.created_at), r.model_name, 'version rejected', v.version, r.triggered_by,
     r.gate ->> 'reason'
   from @extschema@.ai_training_runs r
-  left join @extschema@.ai_model_versions v on v.id = r.model_version_id
+  left join @extschema@.ai_model_versions v on v.id = r.model_version_id and v.model_name = r.model_name
   where r.status = 'completed' and not r.deployed and r.gate ->> 'verdict' = 'rejected'
   union all
   select l.created_at, l.model_name, 'alert: ' || l.status, null, null, l.message

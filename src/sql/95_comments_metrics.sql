@@ -46,7 +46,9 @@ comment on function @extschema@.check_alerts() is
   'Too few rows change nothing.';
 comment on function @extschema@.detect_drift(text, interval, interval) is
   'Whether the live messages of the last p_window differ from those of the p_baseline before: new words, intents, '
-  'confidence. drift: p_adjusted (Holm) below 0.01 and an effect that matters; insufficient: fewer than 50 messages.';
+  'confidence. drift: p_adjusted (Holm) below 0.01 and an effect that matters, and a notification on the channel '
+  'ai_models; insufficient: fewer than 50 messages.';
+comment on function @extschema@.retrain_drift(text, interval, interval) is 'Internal: behind detect_drift().';
 
 comment on view @extschema@.ai_metrics_timeseries is 'The snapshots as series, one for each model and period_type.';
 comment on view @extschema@.ai_intent_distribution is 'Live messages of the last 30 days by day and detected intent.';

@@ -60,6 +60,11 @@ for my $node ($primary, $standby) {
     $session->close;
 }
 
+$primary->safe_psql('postgres', <<'SQL');
+insert into ai_training_data (user_message, confidence_score, created_at, model_name)
+select 'word' || i % 7, case i % 2 when 0 then 10 else 90 end, now() - i % 2 * interval '20 days', 'drifting' from generate_series(1, 200) i;
+SQL
+catch_up();
 my $reader = session($standby);
 my $versions_before = counts($primary, 'postgres');
 error_is($reader->query(train_sql(model => 'm', source => $source)), '25006', undef, 'a standby refuses to train');
@@ -67,6 +72,8 @@ error_is($reader->query("select verify_model($second)"), '25006', undef, 'a stan
 error_is($reader->query("select record_interaction('where is my card', p_model_name => 'm')"), '25006', undef,
     'a standby refuses to record');
 error_is($reader->query("select promote_model($first)"), '25006', undef, 'a standby refuses to promote');
+is($reader->query_ok('select string_agg(aspect, \',\') from detect_drift(\'drifting\') where verdict = \'drift\''), 'confidence',
+    'a standby finds drift, which it cannot tell to anybody else');
 is($reader->query_ok('select classify_intent(\'where is my card\', \'m\') is not null'), 't',
     'the session on the standby goes on');
 is(counts($standby, 'postgres'), $versions_before, 'nothing has come of it');
