@@ -20,14 +20,15 @@ sub client_of {
     my ($probe, @programs) = @_;
     for my $program (@programs) {
         my ($out, $err) = ('', '');
-        return $program if eval { IPC::Run::run([ $program, @$probe ], '>', \$out, '2>', \$err) };
+        next unless -x $program || have_program($program);
+        return $program if IPC::Run::run([ $program, @$probe ], '>', \$out, '2>', \$err);
     }
     return;
 }
 
 my %app = (
     'support-assistant' => {
-        program => client_of([ '-c', 'import psycopg, psycopg_pool' ], 'python3', '/usr/bin/python3'),
+        program => scalar client_of([ '-c', 'import psycopg, psycopg_pool' ], 'python3', '/usr/bin/python3'),
         missing => 'no python3 here loads psycopg and psycopg_pool (packages python3-psycopg, python3-psycopg-pool)',
         main => 'main.py',
         model => 'support',
@@ -35,7 +36,7 @@ my %app = (
         messages => 235,
     },
     'sales-bot' => {
-        program => client_of([ '-e', q{require('pg')} ], 'node', 'nodejs'),
+        program => scalar client_of([ '-e', q{require('pg')} ], 'node', 'nodejs'),
         missing => 'no Node.js here loads pg (packages nodejs, node-pg)',
         main => 'index.js',
         model => 'sales',
