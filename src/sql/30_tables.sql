@@ -91,7 +91,9 @@ create index ai_training_data_new_idx on @extschema@.ai_training_data (model_nam
 create index ai_training_data_corrected_idx on @extschema@.ai_training_data (model_name, corrected_at)
   where corrected_at is not null;
 
-create index ai_training_data_text_idx on @extschema@.ai_training_data (model_name, text_key);
+-- The text first: an index that began with the model would look as good as the right one for every search within a model,
+-- as long as the table has no statistics.
+create index ai_training_data_text_idx on @extschema@.ai_training_data (text_key, model_name);
 
 create index ai_training_data_conversation_idx
   on @extschema@.ai_training_data (model_name, conversation_id, created_at desc)

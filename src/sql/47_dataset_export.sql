@@ -20,6 +20,7 @@ create function @extschema@.retrain_export_rows(
     quality_score smallint)
   language plpgsql stable parallel safe cost 10000 rows 10000
   set search_path = pg_catalog, pg_temp
+  set enable_nestloop = off
   set jit = off
 as $function$
 begin

@@ -1,0 +1,1 @@
+"""A support assistant that learns from the people who correct it."""
