@@ -144,6 +144,7 @@ insert into calls values
   ('retrain_begin_run', 'retrain_begin_run([model], ''full'', null, ''{}'', null, null)'),
   ('retrain_begin_verification', 'retrain_begin_verification([version])'),
   ('retrain_cache_stats', 'retrain_cache_stats()'),
+  ('retrain_shared_cache_stats', 'retrain_shared_cache_stats()'),
   ('retrain_categorise', 'retrain_categorise('' order please '')'),
   ('retrain_check_count', 'retrain_check_count(''p_limit'', 1, 0, 1)'),
   ('retrain_check_model_name', 'retrain_check_model_name([model])'),
