@@ -178,45 +178,10 @@ begin
 end
 $function$;
 
--- Keeps intent_correct true to the columns and updated_at current. A restored row passes unchanged.
+-- Keeps intent_correct true to the columns, and updated_at, corrected_at and label_changed_at current.
 create function @extschema@.retrain_training_data_before_write() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if new.correct_intent is not null then
-    new.intent_correct := new.detected_intent is not distinct from new.correct_intent;
-  elsif new.intent_correct is null then
-    if new.dataset_status = 'approved' and new.detected_intent is not null then
-      new.intent_correct := true;
-    end if;
-  elsif tg_op = 'UPDATE' and old.correct_intent is not null
-    and new.intent_correct is not distinct from old.intent_correct
-  then
-    -- The correction was taken back: the row is unreviewed again.
-    new.intent_correct := null;
-  end if;
-  if tg_op = 'UPDATE' then
-    -- A correction by plain UPDATE is dated too: of several of one text the newest answers.
-    if new.correct_intent is not null and new.correct_intent is distinct from old.correct_intent
-      and new.corrected_at is not distinct from old.corrected_at
-    then
-      new.corrected_at := clock_timestamp();
-    end if;
-    -- What a training learnt or measured of the row is no longer what the row says: it counts as new.
-    if new.included_in_training_run is not distinct from old.included_in_training_run
-      and (new.user_message, new.detected_intent, new.correct_intent, new.corrected_by_human, new.intent_correct,
-        new.dataset_status) is distinct from (old.user_message, old.detected_intent, old.correct_intent,
-        old.corrected_by_human, old.intent_correct, old.dataset_status)
-    then
-      new.included_in_training_run := null;
-      new.label_changed_at := clock_timestamp();
-    end if;
-    new.updated_at := clock_timestamp();
-  end if;
-  return new;
-end
-$function$;
+  language c volatile
+  as 'MODULE_PATHNAME', 'retrain_training_data_before_write';
 
 create function @extschema@.retrain_touch_updated_at() returns trigger
   language plpgsql volatile
