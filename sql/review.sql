@@ -64,10 +64,34 @@ insert into ai_training_data (user_message, detected_intent, confidence_score) v
   ('envío paquete ya', 'pedido', 95), ('cobro recibo talla', 'factura', 40), ('cambio talla pronto', 'pedido', 90),
   ('xyzzy plugh frotz', 'pedido', 50);
 select user_message, confidence_score, score from get_review_queue(2);
-select user_message from get_review_queue(1, 'margin') where score >= 0 and predicted_confidence > 0;
-select count(*), bool_and(score >= 0) as sane, array_agg(score order by score) = array_agg(score order by place) as rises
+-- margin: a stored intent that the live version contradicts first, the least probable before; then the narrowest lead
+select user_message, detected_intent, predicted_intent, score < 0 as contradicted from get_review_queue(10, 'margin');
+insert into ai_training_data (user_message, detected_intent) values
+  ('envío paquete tarde', 'unknown'), ('cobro recibo tarde', 'intent of tomorrow'), ('cambio talla tarde', null),
+  ('envío paquete cobro', 'devolución');
+select count(*), count(*) filter (where q.score < 0) as contradicted,
+  bool_and(abs(q.score - case
+    when q.user_message in ('cambio talla pronto', 'envío paquete cobro')
+      then (p.top_intents ->> q.detected_intent)::float8 - 1
+    else (select max(v) - (array_agg(v order by v desc))[2] from (select e.value::float8 as v from jsonb_each_text(p.top_intents) e) x)
+    end) < 1e-6) as as_told,
+  array_agg(q.score order by q.score) = array_agg(q.score order by q.place) as rises
 from get_review_queue(10, 'margin') with ordinality
-  q (id, m, d, a, c, cat, at, predicted, confidence, score, place);
+  q (id, user_message, detected_intent, a, c, cat, at, predicted, confidence, score, place)
+cross join lateral predict_intent(q.user_message, p_top => 50) p;
+delete from ai_training_data where user_message like '%tarde' or user_message = 'envío paquete cobro';
+
+-- what was learnt before anybody looked is doubted too, unless a person has settled its text
+insert into ai_training_data (user_message, detected_intent, confidence_score, dataset_status) values
+  ('envío paquete doble', 'factura', 1, 'used_in_training'), ('envío paquete triple', 'factura', 1, 'used_in_training');
+insert into ai_training_data (user_message, detected_intent, correct_intent, corrected_by_human, dataset_status)
+values ('Envío paquete TRIPLE', 'factura', 'pedido', true, 'reviewed');
+select s.strategy, array_agg(q.user_message order by q.user_message) as learnt
+from unnest(array['least_confidence', 'margin', 'entropy', 'disagreement', 'novelty']) with ordinality s (strategy, n)
+left join lateral (
+  select r.user_message from get_review_queue(20, s.strategy) r where r.user_message ~* 'doble|triple') q on true
+group by s.n, s.strategy order by s.n;
+delete from ai_training_data where user_message ~* 'doble|triple';
 select count(*), bool_and(score between 0 and ln(3) + 0.001) as sane,
   array_agg(score order by score desc) = array_agg(score order by place) as falls
 from get_review_queue(10, 'entropy') with ordinality q (id, m, d, a, c, cat, at, predicted, confidence, score, place);

@@ -62,6 +62,7 @@ as $function$
     ('function', 'preview_correction', 'execute', null, array['reader']),
     ('function', 'diff_models', 'execute', null, array['reader']),
     ('function', 'retrain_known_words', 'execute', null, array['reader']),
+    ('function', 'retrain_review_pool', 'execute', null, array['reader']),
     ('function', 'retrain_require_messages', 'execute', null, array['reader']),
     ('function', 'retrain_check_count', 'execute', null, array['reader']),
     ('function', 'retrain_requested', 'execute', null, array['reader']),

@@ -46,6 +46,52 @@ begin
 end
 $function$;
 
+-- The messages that a strategy weighs, each text once: nobody reviews a text twice. Those that wait for a review, the
+-- least confident or the newest. For the two strategies that doubt stored intents also the newest that were learnt
+-- before anybody had looked: a training takes them out of v_pending_review with whatever intent they have. A text that
+-- a person has corrected is settled: its other rows teach nothing any more.
+create function @extschema@.retrain_review_pool(p_model_name text, p_strategy text, p_limit integer)
+  returns table (id uuid, user_message text)
+  language plpgsql stable parallel safe cost 10000 rows 10000
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  return query
+  with waiting as (
+    -- The order that an index has; the one that does not apply gives no row.
+    (select v.id, v.user_message, v.confidence_score, v.created_at
+    from @extschema@.v_pending_review v
+    where v.model_name = p_model_name and p_strategy not in ('disagreement', 'novelty')
+    order by v.confidence_score asc nulls first, v.created_at desc
+    limit p_limit)
+    union all
+    (select v.id, v.user_message, null, v.created_at
+    from @extschema@.v_pending_review v
+    where v.model_name = p_model_name and p_strategy in ('disagreement', 'novelty')
+    order by v.created_at desc
+    limit p_limit)
+  ), learnt as (
+    select d.id, d.user_message, case p_strategy when 'margin' then d.confidence_score end as confidence_score, d.created_at
+    from @extschema@.ai_training_data d
+    where d.model_name = p_model_name and p_strategy in ('margin', 'disagreement')
+      and d.dataset_status = 'used_in_training' and not d.corrected_by_human and d.intent_correct is null
+      and not exists (
+        select from @extschema@.ai_training_data r
+        where r.model_name = d.model_name and r.text_key = d.text_key
+          and (r.dataset_status = 'rejected' or r.corrected_by_human and r.correct_intent is not null))
+    order by d.created_at desc
+    limit p_limit
+  ), placed as (
+    select c.id, c.user_message, @extschema@.retrain_text_key(c.user_message) as text_key,
+      row_number() over (order by c.confidence_score asc nulls first, c.created_at desc) as place
+    from (select * from waiting union all select * from learnt) c
+  )
+  select f.id, f.user_message
+  from (select distinct on (p.text_key) p.id, p.user_message, p.place from placed p order by p.text_key, p.place) f
+  order by f.place;
+end
+$function$;
+
 create function @extschema@.get_review_queue(
   p_limit integer default 20,
   p_strategy text default 'least_confidence',
@@ -67,10 +113,12 @@ as $function$
 declare
   -- Of a long backlog the strategies weigh this many messages: the least confident, or the newest.
   c_pool constant integer := 20000;
-  -- Intents whose probability enters the entropy one by one; the rest enters as one.
-  c_top constant integer := 50;
+  -- Intents whose probability is looked at one by one. The rest enter the entropy as one; where the stored intent is
+  -- among the rest, its probability counts as 0.
+  c_top constant integer := case p_strategy when 'entropy' then 50 when 'margin' then 10 else 1 end;
   v_ids uuid[];
   v_messages text[];
+  v_labels text[];
 begin
   perform @extschema@.retrain_check_count('p_limit', p_limit, 0, 10000);
   if p_strategy is null or p_strategy not in ('least_confidence', 'margin', 'entropy', 'disagreement', 'novelty') then
@@ -81,33 +129,11 @@ begin
   end if;
   perform @extschema@.retrain_require_messages(p_model_name);
 
-  if p_strategy in ('disagreement', 'novelty') then
-    select array_agg(q.id order by q.created_at desc), array_agg(q.user_message order by q.created_at desc)
-    into v_ids, v_messages
-    from (
-      select distinct on (retrain_key) c.id, c.user_message, c.created_at
-      from (
-        select v.id, v.user_message, v.created_at, @extschema@.retrain_text_key(v.user_message) as retrain_key
-        from @extschema@.v_pending_review v
-        where v.model_name = p_model_name
-        order by v.created_at desc
-        limit c_pool) c
-      order by c.retrain_key, c.created_at desc) q;
-  else
-    -- One row for each text: nobody reviews a text twice.
-    select array_agg(q.id order by q.place), array_agg(q.user_message order by q.place)
-    into v_ids, v_messages
-    from (
-      select distinct on (retrain_key) c.id, c.user_message, c.place
-      from (
-        select v.id, v.user_message, @extschema@.retrain_text_key(v.user_message) as retrain_key,
-          row_number() over (order by v.confidence_score asc nulls first, v.created_at desc) as place
-        from @extschema@.v_pending_review v
-        where v.model_name = p_model_name
-        order by v.confidence_score asc nulls first, v.created_at desc
-        limit case p_strategy when 'least_confidence' then 10 * p_limit + 100 else c_pool end) c
-      order by c.retrain_key, c.place) q;
-  end if;
+  select array_agg(w.id order by w.place), array_agg(w.user_message order by w.place)
+  into v_ids, v_messages
+  from @extschema@.retrain_review_pool(p_model_name, p_strategy,
+    case p_strategy when 'least_confidence' then 10 * p_limit + 100 else c_pool end)
+    with ordinality w (id, user_message, place);
   if v_ids is null then
     return;
   end if;
@@ -115,15 +141,25 @@ begin
     v_ids := v_ids[1:p_limit];
     v_messages := v_messages[1:p_limit];
   end if;
+  if p_strategy = 'margin' then
+    select v.labels into v_labels
+    from @extschema@.ai_model_versions v
+    where v.model_name = p_model_name and v.is_active;
+  end if;
 
   return query
   with scored as (
     select v_ids[p.place] as id, p.predicted_intent, p.confidence, p.place,
       case p_strategy
-        when 'margin' then (
-          -- the two best: a wide margin is a sure answer
-          select max(t.value::float8) - coalesce(nullif(min(t.value::float8), max(t.value::float8)), 0)
-          from jsonb_each_text(p.top_intents) t)
+        -- The lead of the best intent: a wide one is a sure answer. Where another intent is stored, one that the model
+        -- could have given, there is no lead but a deficit: what the stored one's probability lacks.
+        when 'margin' then case
+          when d.detected_intent <> p.predicted_intent and d.detected_intent = any (v_labels)
+              and p.decision_source = 'model'
+            then coalesce((p.top_intents ->> d.detected_intent)::float8, 0) - 1
+          else (p.top_intents ->> p.predicted_intent)::float8 - (
+            select coalesce(max(t.value::float8), 0)
+            from jsonb_each_text(p.top_intents - p.predicted_intent) t) end
         when 'entropy' then (
           select -sum(t.p * ln(t.p)) - case when sum(t.p) < 0.999999 then (1 - sum(t.p)) * ln(1 - sum(t.p)) else 0 end
           from (select e.value::float8 as p from jsonb_each_text(p.top_intents) e) t
@@ -131,10 +167,9 @@ begin
         when 'least_confidence' then d.confidence_score
         when 'disagreement' then p.confidence
         else n.share end as value
-    from @extschema@.predict_intents(
-      v_messages, p_model_name, case p_strategy when 'margin' then 2 when 'entropy' then c_top else 1 end)
-      with ordinality as p (message, predicted_intent, confidence, top_intents, decision, is_uncertain, model_version,
-        model_trained, decision_source, place)
+    from @extschema@.predict_intents(v_messages, p_model_name, c_top) with ordinality as
+      p (message, predicted_intent, confidence, top_intents, decision, is_uncertain, model_version, model_trained,
+        decision_source, place)
     join @extschema@.ai_training_data d on d.id = v_ids[p.place]
     left join (
       select w.place, avg((k.word is null)::integer)::float8 as share

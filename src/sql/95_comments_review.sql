@@ -68,6 +68,8 @@ comment on function @extschema@.retrain_check_count(text, integer, integer, inte
 comment on function @extschema@.retrain_require_messages(text) is
   'Internal: refuses a model that has neither a row of its own nor messages.';
 comment on function @extschema@.retrain_known_words(text) is 'Internal: the words of a model''s reviewed texts.';
+comment on function @extschema@.retrain_review_pool(text, text, integer) is
+  'Internal: the messages that a review strategy weighs, each text once.';
 comment on function @extschema@.retrain_requested(text) is
   'Internal: why a training has been asked for and not been done yet.';
 comment on function @extschema@.retrain_versions_trained_on(text, text) is

@@ -193,6 +193,7 @@ insert into calls values
   ('retrain_require_cron', 'retrain_require_cron(''select 1'')'),
   ('retrain_require_messages', 'retrain_require_messages([model])'),
   ('retrain_require_model', 'retrain_require_model([model])'),
+  ('retrain_review_pool', 'retrain_review_pool([model], ''margin'', 100)'),
   ('retrain_rows_query', 'retrain_rows_query([model])'),
   ('retrain_says', 'retrain_says('' x '', '' x '')'),
   ('retrain_schedule_job', 'retrain_schedule_job(''pg_retrain/x'', ''* * * * *'', ''select 1'')'),
