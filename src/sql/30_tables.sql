@@ -26,7 +26,7 @@ create table @extschema@.ai_models (
 );
 
 create table @extschema@.ai_training_data (
-  id uuid primary key default gen_random_uuid(),
+  id uuid not null default gen_random_uuid(),
   user_message text not null,
   detected_intent text,
   ai_response text,

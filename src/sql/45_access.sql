@@ -138,6 +138,8 @@ as $function$
     ('function', 'retrain_says', 'execute', null, array['recorder']),
     ('function', 'retrain_categorise', 'execute', null, array['recorder']),
     ('function', 'retrain_judge', 'execute', null, array['recorder']),
+    ('function', 'retrain_interaction_by_key', 'execute', null, array['recorder']),
+    ('function', 'retrain_unjudged_turn', 'execute', null, array['recorder']),
     ('table', 'ai_quality_rules', 'select', null, array['recorder']),
     ('table', 'ai_category_rules', 'select', null, array['recorder']),
     ('table', 'ai_feedback', 'insert', null, array['recorder']),

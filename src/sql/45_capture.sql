@@ -95,10 +95,8 @@ begin
   end if;
   -- The insert below finds a key that is taken by itself; looking first only spares the work.
   if p_idempotency_key is not null then
-    select d.id into v_id
-    from @extschema@.ai_training_data d
-    where d.model_name = p_model_name and d.idempotency_key = p_idempotency_key;
-    if found then
+    v_id := @extschema@.retrain_interaction_by_key(p_model_name, p_idempotency_key);
+    if v_id is not null then
       return v_id;
     end if;
   end if;
@@ -157,20 +155,12 @@ begin
         where d.id = (
           select l.id
           from @extschema@.ai_training_data l
-          where l.id = (
-              select p.id
-              from @extschema@.ai_training_data p
-              where p.model_name = p_model_name and p.conversation_id = p_conversation_id
-                and p.created_at <= v_created_at and p.id <> v_id
-              order by p.created_at desc
-              limit 1)
+          where l.id = @extschema@.retrain_unjudged_turn(p_model_name, p_conversation_id, v_id, v_created_at)
             and l.evaluated_at is null
           for update skip locked);
       end if;
     else
-      select d.id into v_id
-      from @extschema@.ai_training_data d
-      where d.model_name = p_model_name and d.idempotency_key = p_idempotency_key;
+      v_id := @extschema@.retrain_interaction_by_key(p_model_name, p_idempotency_key);
     end if;
     exit when v_id is not null;
   end loop;

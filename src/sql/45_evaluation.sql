@@ -13,6 +13,20 @@ create function @extschema@.retrain_judge(
   language c stable strict parallel safe cost 200
   as 'MODULE_PATHNAME', 'retrain_judge';
 
+-- The rows that record_interaction() looks for.
+create function @extschema@.retrain_interaction_by_key(p_model_name text, p_idempotency_key text) returns uuid
+  language c stable strict parallel restricted cost 10
+  as 'MODULE_PATHNAME', 'retrain_interaction_by_key';
+
+create function @extschema@.retrain_unjudged_turn(
+  p_model_name text,
+  p_conversation_id text,
+  p_id uuid,
+  p_created_at timestamptz
+) returns uuid
+  language c stable strict parallel restricted cost 10
+  as 'MODULE_PATHNAME', 'retrain_unjudged_turn';
+
 create function @extschema@.evaluate_interaction(
   p_training_data_id uuid,
   p_next_user_message text

@@ -61,6 +61,10 @@ comment on function @extschema@.retrain_phrases(text) is
   'The normal form of a rule''s pattern; a pattern that means nothing is an error.';
 comment on function @extschema@.retrain_says(text, text) is
   'Whether words of retrain_words() have one of the phrases of retrain_phrases().';
+comment on function @extschema@.retrain_interaction_by_key(text, text) is
+  'Internal: the row that has an idempotency key, for those who may record or read the model.';
+comment on function @extschema@.retrain_unjudged_turn(text, text, uuid, timestamptz) is
+  'Internal: the turn before a message, unless it has been evaluated.';
 comment on function @extschema@.retrain_categorise(text) is 'Internal: the category of words by ai_category_rules.';
 comment on function @extschema@.retrain_judge(text) is 'Internal: score and success of words by ai_quality_rules.';
 comment on function @extschema@.retrain_check_count(text, integer, integer, integer) is

@@ -1,7 +1,7 @@
 -- A table without statistics, as every table is for its first minute or, inside one transaction, to its end: what is asked
 -- for each message reads a few rows, and what is asked once reads every row a few times. Rows read are counted, not time.
 begin;
-select plan(8);
+select plan(9);
 
 create role fresh_recorder;
 create role fresh_reader;
@@ -22,6 +22,10 @@ begin
   return rows_read() - v_before;
 end
 $$;
+create temporary view record_more as
+select $$
+  select count(record_interaction('otro ' || n, 'respuesta', 'intento ' || n % 7, 90, 'fresh',
+    p_conversation_id => 'd' || n / 2, p_idempotency_key => 'l' || n)) from generate_series(1, 1000) n $$::text as sql;
 create temporary view record_again as
 select $$
   select count(record_interaction('mensaje ' || n, p_model_name => 'fresh', p_idempotency_key => 'k' || n))
@@ -48,6 +52,7 @@ select is((select reltuples from pg_class where oid = 'ai_training_data'::regcla
 discard plans;
 select cmp_ok(rows_read_by('fresh_recorder', sql), '<', 20000::bigint, 'recording them once more') from record_again;
 select is((select count(*) from ai_training_data where model_name = 'fresh'), 2000::bigint, 'they are not there twice');
+select cmp_ok(rows_read_by('fresh_recorder', sql), '<', 20000::bigint, 'recording others of a conversation each') from record_more;
 select cmp_ok(rows_read_by('fresh_reader', $$ select count(*) from export_training_dataset('csv', p_model_name => 'fresh') $$),
   '<', 20000::bigint, 'the export as csv');
 select cmp_ok(rows_read_by('fresh_reader',
