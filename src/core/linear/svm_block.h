@@ -45,6 +45,8 @@ class SvmBlock {
   Resumable Score(int fold);
 
   void BeginEpoch();
+  void OpenChunk();
+  bool EpochEnded() const;
   void NextBatch(int fold);
   void VisitBatch();
   size_t RemoveRow(uint32_t i);
@@ -60,7 +62,9 @@ class SvmBlock {
   std::vector<uint8_t> calm_;                        // visits in a row that found it still
   std::vector<uint32_t> order_;                      // this epoch's permutation, shuffled as it is walked
   Rng rng_;
-  uint32_t position_ = 0;        // in order_
+  std::vector<uint32_t> chunks_;  // this epoch's permutation of order_'s chunks; the first opened_ have been begun
+  uint32_t opened_ = 0, chunk_end_ = 0;
+  uint32_t position_ = 0;        // in order_, inside the chunk that ends at chunk_end_
   float largest_violation_ = 0;  // of this epoch
   bool skipped_ = false;         // whether this epoch left out resting rows
   std::vector<uint32_t> batch_;
