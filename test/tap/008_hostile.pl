@@ -12,7 +12,8 @@ use PostgreSQL::Test::Utils;
 use RetrainTest;
 use Test::More;
 
-my $node = new_node('hostile');
+# Every connection reads the stored bytes itself: damage would stay unseen behind an intact copy in shared memory.
+my $node = new_node('hostile', conf => 'pg_retrain.shared_cache_size = 0');
 load_dataset($node, 'postgres', 'banking', 'intent_en_banking77', 12);
 load_dataset($node, 'postgres', 'small', 'intent_es_nlpjs_support');
 my $classic = '{"preset": "classic"}';
