@@ -1,4 +1,5 @@
-# The same idempotency keys from eight connections at once: one row for each key, and every caller is told its id.
+# Eight connections record at once. The same idempotency keys: one row for each key, and every caller is told its id.
+# Ten thousand messages without keys: each is there once, none twice, and each turn but the last of a conversation is judged.
 
 use strict;
 use warnings FATAL => 'all';
@@ -33,6 +34,25 @@ is($node->safe_psql('postgres', 'select count(*), count(distinct (key, id)) from
     'everybody gets the same id for a key');
 is($node->safe_psql('postgres', 'select count(*) from answers a join ai_training_data d on d.id = a.id and d.idempotency_key = a.key'),
     $clients * $keys, 'and it is that of the row');
+my $each = 1250;
+$node->safe_psql('postgres', 'create table given (client int, n int, id uuid)');
+my $many = $node->basedir . '/many.pgbench';
+append_to_file($many, <<'SQL');
+\set n :n + 1
+insert into given select :client_id, :n, record_interaction(format('mensaje %s de %s', :n::int, :client_id::int), 'respuesta', 'saludo',
+  p_model_name => 'many', p_conversation_id => format('c%s-%s', :client_id::int, :n::int % 50));
+SQL
+$node->command_ok(
+    [ 'pgbench', '--no-vacuum', "--client=$clients", '--jobs=2', "--transactions=$each", '--define=n=0', "--file=$many",
+        'postgres' ],
+    "$clients times $each calls succeed");
+my $all = $clients * $each;
+is($node->safe_psql('postgres', q{select count(*), count(distinct user_message), count(distinct id) from ai_training_data where model_name = 'many'}),
+    "$all|$all|$all", "$all messages are there, none twice");
+is($node->safe_psql('postgres', q{select count(*) from given g join ai_training_data d on d.id = g.id
+    and d.user_message = format('mensaje %s de %s', g.n, g.client)}), $all, 'and every caller was told the id of its own');
+is($node->safe_psql('postgres', q{select count(*) from ai_training_data where model_name = 'many' and evaluated_at is not null}),
+    $all - 50 * $clients, 'every turn that was answered is judged');
 log_shows_no_crash($node);
 $node->stop;
 done_testing();
