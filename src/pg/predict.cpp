@@ -32,6 +32,8 @@ enum PredictionColumn {
   kModelVersion,
   kModelTrained,
   kDecisionSource,
+  kUncertainReason,
+  kFamiliarity,
   kColumns
 };
 
@@ -101,6 +103,13 @@ static Datum top_intents(const Answer& answer, int top) {
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }
 
+// Why an answer is no decision, or null. What is known of no kind of message says more than how sure the model is of it.
+static const char* reason_for_doubt(const Answer& answer, float confidence) {
+  if (answer.correction == nullptr && answer.novelty.out_of_scope)
+    return answer.novelty.unknown_words ? "unknown_words" : "out_of_scope";
+  return confidence < answer.resolved->confidence_threshold ? "low_confidence" : nullptr;
+}
+
 static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, text* message, int top,
                                   int64 version_id) {
   Datum values[kColumns] = {};
@@ -115,7 +124,7 @@ static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, 
     set(kMessage, PointerGetDatum(message));
     answer_message(site->schema, model_name, version_id, message, true, &answer);
   } else {
-    answer = {resolve_version(site->schema, model_name, version_id), nullptr, nullptr, 0};
+    answer = {resolve_version(site->schema, model_name, version_id), nullptr, nullptr, 0, {}};
   }
   set(kModelTrained, BoolGetDatum(answer.resolved->version_id != 0));
   if (answer.resolved->version_id != 0) set(kModelVersion, CStringGetTextDatum(answer.resolved->version));
@@ -123,13 +132,15 @@ static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, 
     const bool corrected = answer.correction != nullptr;
     const float confidence = corrected ? 1.0f : answer.cached->scratch->probabilities[answer.best];
     const Datum intent = PointerGetDatum(corrected ? answer.correction : label_text(answer.cached, answer.best));
-    const bool uncertain = confidence < answer.resolved->confidence_threshold;
+    const char* doubt = reason_for_doubt(answer, confidence);
     set(kPredictedIntent, intent);
     set(kConfidence, Float4GetDatum(confidence));
     set(kTopIntents, top_intents(answer, top));
-    set(kDecision, uncertain ? CStringGetTextDatum("UNCERTAIN") : intent);
-    set(kIsUncertain, BoolGetDatum(uncertain));
+    set(kDecision, doubt != nullptr ? CStringGetTextDatum("UNCERTAIN") : intent);
+    set(kIsUncertain, BoolGetDatum(doubt != nullptr));
     set(kDecisionSource, CStringGetTextDatum(corrected ? "correction" : "model"));
+    if (doubt != nullptr) set(kUncertainReason, CStringGetTextDatum(doubt));
+    if (!corrected && answer.novelty.told) set(kFamiliarity, Float4GetDatum(answer.novelty.familiarity));
   }
   return heap_form_tuple(site->desc, values, nulls);
 }

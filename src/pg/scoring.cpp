@@ -12,18 +12,19 @@ text* model_name_argument(FunctionCallInfo fcinfo, int n) {
   return PG_GETARG_TEXT_PP(n);
 }
 
-void answer_message(Oid schema, text* model_name, int64 version_id, text* message, bool probabilities, Answer* answer) {
+void answer_message(Oid schema, text* model_name, int64 version_id, text* message, bool in_full, Answer* answer) {
   answer->resolved = resolve_version(schema, model_name, version_id);
   answer->cached = nullptr;
   answer->correction = nullptr;
   answer->best = 0;
+  answer->novelty = {};
   if (answer->resolved->version_id == 0) return;
   const std::string_view utf8 = utf8_of_text(message);
   if (answer->resolved->has_corrections) {
     retrain::TextKey key;
     guarded([&] { key = retrain::KeyOfText(utf8, backend_stop()); });
     answer->correction = correction_find(schema, model_name, key);
-    if (answer->correction != nullptr && !probabilities) return;
+    if (answer->correction != nullptr && !in_full) return;
   }
   answer->cached = load_version(schema, model_name, answer->resolved);
   const retrain::IntentModel& model = *answer->cached->model;
@@ -31,7 +32,9 @@ void answer_message(Oid schema, text* model_name, int64 version_id, text* messag
   guarded([&] {
     model.Margins(utf8, backend_stop(), scratch);
     answer->best = model.Best(scratch);
-    if (probabilities) model.Probabilities(scratch);
+    if (!in_full) return;
+    model.Probabilities(scratch);
+    answer->novelty = model.JudgeNovelty(scratch);
   });
 }
 

@@ -14,10 +14,11 @@ struct Answer {
   CachedModel* cached;  // null when there is no live version
   text* correction;     // the corrected intent when a person has corrected this very text, else null
   uint32 best;          // most probable class of `cached`
+  retrain::NoveltyVerdict novelty;
 };
 
-// Resolves, loads and scores. Probabilities are computed only when asked for.
-void answer_message(Oid schema, text* model_name, int64 version_id, text* message, bool probabilities, Answer* answer);
+// Resolves, loads and scores. Probabilities and novelty are computed only when asked for.
+void answer_message(Oid schema, text* model_name, int64 version_id, text* message, bool in_full, Answer* answer);
 
 // The label of a class in the server's encoding.
 text* label_text(const CachedModel* cached, uint32 k);

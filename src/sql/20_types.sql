@@ -31,5 +31,7 @@ create type @extschema@.ai_intent_prediction as (
   is_uncertain boolean,
   model_version text,
   model_trained boolean,
-  decision_source text
+  decision_source text,
+  uncertain_reason text,
+  familiarity real
 );

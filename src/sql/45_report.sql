@@ -54,6 +54,7 @@ as $function$
 declare
   v_run @extschema@.ai_training_runs;
   v_version text;
+  v_metrics jsonb;
   v_rows jsonb;
   v_parts text[];
   v_heading text := case p_format when 'markdown' then E'## %s\n\n' else E'%s\n\n' end;
@@ -68,7 +69,7 @@ begin
     raise exception 'training run % does not exist', coalesce(p_run_id::text, 'null')
       using errcode = 'undefined_object', hint = 'The table ai_training_runs lists the runs.';
   end if;
-  select v.version into v_version from @extschema@.ai_model_versions v where v.id = v_run.model_version_id;
+  select v.version, v.metrics into v_version, v_metrics from @extschema@.ai_model_versions v where v.id = v_run.model_version_id;
 
   v_parts := array[
     case p_format when 'markdown' then '# ' else '' end || 'Training report: ' || v_run.run_name,
@@ -105,6 +106,29 @@ begin
     where m.candidate is not null or m.live is not null;
     v_parts := v_parts || (format(v_heading, 'On the test rows')
       || @extschema@.retrain_report_table('["", "this version", "live version", "difference"]', v_rows, p_format));
+  end if;
+
+  -- What is decided and what is left UNCERTAIN, where the version was told to leave anything.
+  select jsonb_agg(jsonb_build_array(d.label,
+      case when d.is_count then d.value #>> '{}' else @extschema@.retrain_report_number(d.value) end) order by d.place) into v_rows
+  from (values
+    (1, 'target precision', v_metrics #> '{target_precision,target}', false),
+    (2, 'reached on held-out rows', v_metrics #> '{target_precision,reached}', false),
+    (3, 'confidence threshold', v_metrics #> '{target_precision,threshold}', false),
+    (4, 'held-out rows decided', v_metrics #> '{target_precision,coverage}', false),
+    (5, 'held-out rows decided right', v_metrics #> '{target_precision,precision}', false),
+    (6, 'known messages that may be out of scope', v_metrics #> '{out_of_scope,share}', false),
+    (7, 'test rows decided', v_metrics #> '{decisions,coverage}', false),
+    (8, 'test rows decided right', v_metrics #> '{decisions,precision}', false),
+    (9, 'test rows of low confidence', v_metrics #> '{decisions,low_confidence}', true),
+    (10, 'test rows out of scope', v_metrics #> '{decisions,out_of_scope}', true)
+  ) d (place, label, value, is_count)
+  where jsonb_typeof(d.value) <> 'null';
+  if v_rows is not null then
+    v_parts := v_parts || (format(v_heading, 'Decisions')
+      || @extschema@.retrain_report_table('["", "value"]', v_rows, p_format)
+      || case when v_metrics #> '{target_precision,reached}' = 'false'
+        then E'\n\nNo threshold reaches the target precision: only answers with confidence 1 are decided.' else '' end);
   end if;
 
   if v_run.gate is not null then

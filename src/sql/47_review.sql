@@ -169,7 +169,7 @@ begin
         else n.share end as value
     from @extschema@.predict_intents(v_messages, p_model_name, c_top) with ordinality as
       p (message, predicted_intent, confidence, top_intents, decision, is_uncertain, model_version, model_trained,
-        decision_source, place)
+        decision_source, uncertain_reason, familiarity, place)
     join @extschema@.ai_training_data d on d.id = v_ids[p.place]
     left join (
       select w.place, avg((k.word is null)::integer)::float8 as share
@@ -412,9 +412,10 @@ begin
   select v_ids[a.place], a.message, v_known[a.place], a.intent, a.confidence, b.intent, b.confidence,
     case v_known[a.place] when a.intent then 'a' when b.intent then 'b' end
   from @extschema@.predict_intents(coalesce(v_messages, '{}'), p_model_name, 1, p_version_a) with ordinality as
-    a (message, intent, confidence, top, decision, uncertain, version, trained, source, place)
+    a (message, intent, confidence, top, decision, uncertain, version, trained, source, reason, familiarity, place)
   join @extschema@.predict_intents(coalesce(v_messages, '{}'), p_model_name, 1, p_version_b) with ordinality as
-    b (message, intent, confidence, top, decision, uncertain, version, trained, source, place) on b.place = a.place
+    b (message, intent, confidence, top, decision, uncertain, version, trained, source, reason, familiarity, place)
+    on b.place = a.place
   where a.intent is distinct from b.intent
   order by greatest(a.confidence, b.confidence) desc, a.place;
 end

@@ -3,6 +3,11 @@
 comment on type @extschema@.ai_intent_prediction is
   'Answer of predict_intent(): one JSON object through PostgREST. Without a live version model_trained is false and '
   'the rest null.';
+comment on column @extschema@.ai_intent_prediction.uncertain_reason is
+  'Why the decision is UNCERTAIN: unknown_words, out_of_scope or low_confidence; else null.';
+comment on column @extschema@.ai_intent_prediction.familiarity is
+  'Share of known messages that look no more familiar than this one, 0 to 1. Null for corrections and for versions that '
+  'cannot tell.';
 
 comment on table @extschema@.ai_models is
   'One row per model: task, configuration and retraining policy. A model comes into being at its first use.';

@@ -23,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     model.Margins("¿Dónde está mi pedido number 42? cancel", retrain::Stop{}, scratch);
     const uint32_t best = model.Best(scratch);
     model.Probabilities(scratch);
+    model.JudgeNovelty(scratch);
     for (const auto& c : model.Contributions(scratch, best)) model.FeatureName(c.column);
   } catch (const retrain::Error&) {
   }

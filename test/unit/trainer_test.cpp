@@ -4,10 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
+#include <limits>
 #include <string>
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
+#include "core/codec/container.h"
+#include "core/intent/sections.h"
 
 namespace retrain {
 namespace {
@@ -243,6 +247,138 @@ TEST(Trainer, AStopEndsTheStep) {
     trainer.Add({row.text, row.label, row.weight, row.split, row.at, row.human}, running);
   const auto later = std::chrono::steady_clock::now() + std::chrono::hours(1);
   EXPECT_THROW(while (!trainer.Step({later, Stop{always}, 1})){}, Cancelled);
+}
+
+TEST(Trainer, OutOfScopeIsOffUnlessAskedForAndMeasuredAllTheSame) {
+  const auto rows = Lessons(300);
+  const TrainingResult usual = Train(Request(), rows);
+  TrainingRequest request = Request();
+  request.config.out_of_scope = 0.05;
+  const TrainingResult asked = Train(request, rows);
+  EXPECT_EQ(usual.novelty_rows, 240u);
+  const IntentModel off(usual.artifact), on(asked.artifact);
+  ScoringScratch a, b;
+  for (const char* message : {"message 7 where is my parcel courier late tracking number", "quantum zebra jazz", ""}) {
+    off.Margins(message, Stop{}, a);
+    on.Margins(message, Stop{}, b);
+    EXPECT_EQ(a.margins, b.margins);
+    const NoveltyVerdict first = off.JudgeNovelty(a), second = on.JudgeNovelty(b);
+    EXPECT_TRUE(first.told);
+    EXPECT_EQ(first.familiarity, second.familiarity);
+    EXPECT_FALSE(first.out_of_scope);
+    EXPECT_EQ(second.out_of_scope, message[0] != 'm') << message;
+    EXPECT_EQ(second.unknown_words, message[0] != 'm') << message;
+  }
+  EXPECT_EQ(usual.decisions.out_of_scope, 0u);
+  EXPECT_EQ(asked.decisions.rows, 60u);
+  EXPECT_EQ(asked.decisions.decided + asked.decisions.out_of_scope, 60u);
+}
+
+TEST(Trainer, ATargetPrecisionChoosesTheThreshold) {
+  auto rows = Lessons(600);
+  Rng rng(5);
+  for (Row& row : rows)  // a third of one topic is said of another: there the model cannot be right
+    if (row.label == "login" && rng.Below(3) == 0) row.label = "refund";
+  TrainingRequest request = Request();
+  request.config.target_precision = 0.95;
+  const TrainingResult result = Train(request, rows);
+  ASSERT_FALSE(result.failed) << result.failure;
+  EXPECT_LT(result.candidate.all.accuracy, 0.95);
+  const PrecisionTarget& target = result.precision_target;
+  EXPECT_TRUE(target.reached);
+  EXPECT_EQ(target.rows, 480u);
+  EXPECT_GE(target.precision, 0.95);
+  EXPECT_GT(target.coverage, 0.5);
+  EXPECT_LT(target.coverage, 0.95);
+  EXPECT_EQ(result.confidence_threshold, target.threshold);
+  EXPECT_EQ(IntentModel(result.artifact).confidence_threshold(), target.threshold);
+  EXPECT_GE(static_cast<double>(result.decisions.right), 0.9 * static_cast<double>(result.decisions.decided));
+  EXPECT_GT(result.decisions.low_confidence, 0u);
+  // The policy's threshold stays a floor, and the version's own threshold given back changes nothing (verify_model).
+  request.confidence_threshold = target.threshold;
+  EXPECT_EQ(Train(request, rows).artifact, result.artifact);
+  request.confidence_threshold = 1;
+  EXPECT_EQ(Train(request, rows).confidence_threshold, 1);
+  // Out of reach: nothing but certainty is decided, and the result says so.
+  request.confidence_threshold = 0;
+  request.config.target_precision = 0.9999;
+  const TrainingResult unreached = Train(request, rows);
+  EXPECT_FALSE(unreached.precision_target.reached);
+  EXPECT_EQ(unreached.confidence_threshold, 1);
+}
+
+TEST(Trainer, LimitsNeedNoCalibrationAndNoDivisibleRows) {
+  TrainingRequest request = Request();
+  request.config.calibration = CalibrationKind::kNone;
+  EXPECT_FALSE([&] {
+    const TrainingResult result = Train(request, Lessons(60));
+    const IntentModel model(result.artifact);
+    ScoringScratch scratch;
+    model.Margins("parcel", Stop{}, scratch);
+    return model.JudgeNovelty(scratch).told;
+  }());
+  request.config.out_of_scope = 0.1;
+  request.config.target_precision = 0.5;
+  EXPECT_GT(Train(request, Lessons(60)).novelty_rows, 0u);
+  // Every intent has one row: no fold can hold any out.
+  std::vector<Row> singles;
+  for (int i = 0; i < 30; ++i) singles.push_back({"word" + std::to_string(i), "intent" + std::to_string(i), "train"});
+  const TrainingResult result = Train(request, singles);
+  ASSERT_FALSE(result.failed) << result.failure;
+  EXPECT_EQ(result.novelty_rows, 0u);
+  EXPECT_FALSE(result.precision_target.reached);
+}
+
+TEST(Model, AnArtifactWithoutNoveltyIsReadAndTellsNothing) {
+  const auto artifact = Train(Request(), Lessons(150)).artifact;
+  const ContainerReader container(artifact);
+  ContainerWriter old;
+  for (uint32_t id = sections::kSettings; id < sections::kNovelty; ++id) {
+    const auto bytes = container.Section(id);
+    old.Add(id, {bytes.begin(), bytes.end()});
+  }
+  ASSERT_TRUE(container.Has(sections::kNovelty));
+  EXPECT_LE(container.Section(sections::kNovelty).size(), 100u << 10);
+  const auto bytes = old.Finish(ModelKind::kIntent);
+  const IntentModel model(bytes), now(artifact);
+  ScoringScratch a, b;
+  model.Margins("where is my parcel", Stop{}, a);
+  now.Margins("where is my parcel", Stop{}, b);
+  EXPECT_EQ(a.margins, b.margins);
+  EXPECT_FALSE(model.JudgeNovelty(a).told);
+  EXPECT_FALSE(model.JudgeNovelty(a).out_of_scope);
+  EXPECT_TRUE(now.JudgeNovelty(b).told);
+}
+
+TEST(Model, ANoveltySectionThatMakesNoSenseIsRefused) {
+  const auto artifact = Train(Request(), Lessons(150)).artifact;
+  const ContainerReader container(artifact);
+  const auto refused = [&](const auto& damage) {
+    ContainerWriter writer;
+    for (uint32_t id = sections::kSettings; id <= sections::kNovelty; ++id) {
+      const auto bytes = container.Section(id);
+      std::vector<uint8_t> copy(bytes.begin(), bytes.end());
+      if (id == sections::kNovelty) damage(copy);
+      writer.Add(id, std::move(copy));
+    }
+    const auto bytes = writer.Finish(ModelKind::kIntent);
+    try {
+      const IntentModel model(bytes);
+    } catch (const Error& error) {
+      return error.code() == ErrorCode::kDataCorrupted;
+    }
+    return false;
+  };
+  const auto put = [](std::vector<uint8_t>& bytes, size_t at, auto value) {
+    std::memcpy(bytes.data() + at, &value, sizeof value);
+  };
+  EXPECT_FALSE(refused([](auto&) {}));
+  EXPECT_TRUE(refused([&](auto& bytes) { put(bytes, 0, std::numeric_limits<float>::quiet_NaN()); }));
+  EXPECT_TRUE(refused([&](auto& bytes) { put(bytes, 12, 1.5f); }));
+  EXPECT_TRUE(refused([&](auto& bytes) { put(bytes, 20, uint32_t{0}); }));
+  EXPECT_TRUE(refused([&](auto& bytes) { put(bytes, 20, UINT32_MAX); }));
+  EXPECT_TRUE(refused([&](auto& bytes) { put(bytes, 24, 1e9f); }));
+  EXPECT_TRUE(refused([](auto& bytes) { bytes.resize(bytes.size() - 4); }));
 }
 
 TEST(Model, EveryTruncationAndFlippedByteIsFound) {

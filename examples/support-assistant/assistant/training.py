@@ -38,7 +38,7 @@ class Trainer:
             select p.predicted_intent = m.intent as hit
             from predict_intents(%(texts)s::text[], %(model)s, p_top => 1, p_version_id => %(version)s)
               with ordinality as p (message, predicted_intent, confidence, top_intents, decision, is_uncertain,
-                model_version, model_trained, decision_source, place)
+                model_version, model_trained, decision_source, uncertain_reason, familiarity, place)
             join unnest(%(intents)s::text[]) with ordinality as m (intent, place) using (place)
             order by place
             """,

@@ -105,4 +105,10 @@ std::span<const uint8_t> ContainerReader::Section(uint32_t id) const {
   Corrupted("section " + std::to_string(id) + " is missing");
 }
 
+bool ContainerReader::Has(uint32_t id) const noexcept {
+  for (const auto& section : sections_)
+    if (section.first == id) return true;
+  return false;
+}
+
 }  // namespace retrain

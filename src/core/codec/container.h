@@ -58,6 +58,7 @@ class ContainerReader {
   ModelKind kind() const noexcept { return kind_; }
   // Throws Error(kDataCorrupted) when there is no such section.
   std::span<const uint8_t> Section(uint32_t id) const;
+  bool Has(uint32_t id) const noexcept;
 
  private:
   ModelKind kind_;

@@ -37,6 +37,18 @@ std::vector<uint8_t> EncodeCalibration(const Calibration& calibration) {
   return out.Take();
 }
 
+std::vector<uint8_t> EncodeNovelty(const Novelty& novelty) {
+  ByteWriter out;
+  out.Put(novelty.margin_weight);
+  out.Put(novelty.known_weight);
+  out.Put(novelty.unseen_idf);
+  out.Put(novelty.share);
+  out.Put(novelty.known_limit);
+  out.Put(static_cast<uint32_t>(novelty.scores.size()));
+  out.PutArray(std::span<const float>(novelty.scores));
+  return out.Take();
+}
+
 template <class T>
 std::vector<uint8_t> EncodeArray(const std::vector<T>& values) {
   ByteWriter out;
@@ -62,6 +74,7 @@ std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts) {
   scales.PutArray(std::span<const float>(parts.weights.bias));
   container.Add(sections::kScales, scales.Take());
   container.Add(sections::kCalibration, EncodeCalibration(parts.calibration));
+  if (parts.novelty) container.Add(sections::kNovelty, EncodeNovelty(*parts.novelty));
   return container.Finish(ModelKind::kIntent);
 }
 

@@ -81,6 +81,7 @@ IntentModel::IntentModel(std::span<const uint8_t> artifact, Checksum checksum) {
     Corrupted("weights have another size than features and intents");
   q_ = reinterpret_cast<const int8_t*>(q.data());
   ReadNumbers(container.Section(sections::kScales), container.Section(sections::kCalibration));
+  if (container.Has(sections::kNovelty)) ReadNovelty(container.Section(sections::kNovelty));
 }
 
 void IntentModel::ReadSettings(std::span<const uint8_t> bytes) {
@@ -140,14 +141,30 @@ void IntentModel::ReadNumbers(std::span<const uint8_t> scales, std::span<const u
   }
 }
 
+void IntentModel::ReadNovelty(std::span<const uint8_t> bytes) {
+  ByteReader in(bytes);
+  const std::vector<float> numbers = ReadFloats(in, 5);
+  Novelty novelty{numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], {}};
+  if (!(novelty.share >= 0 && novelty.share <= 1)) Corrupted("the out-of-scope share is impossible");
+  const auto n_scores = in.Get<uint32_t>();
+  if (n_scores < 1 || n_scores > kNoveltyScores) Corrupted("the number of familiarity scores is impossible");
+  novelty.scores = ReadFloats(in, n_scores);
+  if (!std::is_sorted(novelty.scores.begin(), novelty.scores.end())) Corrupted("familiarity scores are out of order");
+  novelty_ = std::move(novelty);
+}
+
 void IntentModel::CollectTerms(const Stop& stop, ScoringScratch& scratch) const {
   auto& entries = scratch.entries;
   auto& places = scratch.places;
   entries.clear();
+  scratch.unseen = 0;
   places.assign(std::max<size_t>(kMinPlaces, std::min(places.size(), kKeptPlaces)), 0);
   scratch.analyzer->ForEachTerm(stop, [&](FeatureKind kind, std::string_view term) {
     const uint32_t column = vocabulary_.Find(kind, term);
-    if (column == UINT32_MAX) return;
+    if (column == UINT32_MAX) {
+      ++scratch.unseen;
+      return;
+    }
     uint32_t* place = PlaceOf(column, entries, places);
     if (*place != 0) {
       entries[*place - 1].value += 1;
@@ -167,7 +184,8 @@ void IntentModel::Margins(std::string_view message, const Stop& stop, ScoringScr
   scratch.analyzer->Read(message, stop);
   CollectTerms(stop, scratch);
   auto& entries = scratch.entries;
-  WeightTerms(std::span(entries), sublinear_tf_, [this](uint32_t column) { return idf_[column]; });
+  scratch.known_squares =
+      WeightTerms(std::span(entries), sublinear_tf_, [this](uint32_t column) { return idf_[column]; });
   if (analyzer_.text_stats) {
     const auto stats = ComputeTextStats(message);
     for (uint32_t i = 0; i < kTextStats; ++i) entries.push_back({space_.terms() + i, stats[i]});
@@ -210,6 +228,16 @@ uint32_t IntentModel::Best(const ScoringScratch& scratch) const {
 void IntentModel::Probabilities(ScoringScratch& scratch) const {
   scratch.probabilities.assign(scratch.margins.begin(), scratch.margins.begin() + n_classes_);
   Calibrate(calibration_, scratch.probabilities);
+}
+
+NoveltyVerdict IntentModel::JudgeNovelty(const ScoringScratch& scratch) const {
+  if (!novelty_) return {};
+  const float top = *std::max_element(scratch.margins.begin(), scratch.margins.begin() + n_classes_);
+  const NoveltyEvidence evidence{top, KnownShare(scratch.known_squares, scratch.unseen, novelty_->unseen_idf)};
+  NoveltyVerdict verdict{true, novelty_->Familiarity(evidence), false, false};
+  verdict.out_of_scope = novelty_->OutOfScope(verdict.familiarity);
+  verdict.unknown_words = verdict.out_of_scope && evidence.known < novelty_->known_limit;
+  return verdict;
 }
 
 std::vector<Contribution> IntentModel::Contributions(const ScoringScratch& scratch, uint32_t k) const {

@@ -15,6 +15,7 @@
 #include "core/base/stop.h"
 #include "core/codec/bytes.h"
 #include "core/codec/container.h"
+#include "core/eval/novelty.h"
 #include "core/intent/config.h"
 #include "core/linear/linear.h"
 #include "core/text/analyzer.h"
@@ -34,6 +35,7 @@ struct IntentModelParts {
   Calibration calibration;
   uint64_t training_rows = 0;
   float confidence_threshold = 0;
+  std::optional<Novelty> novelty;
 };
 std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts);
 
@@ -42,8 +44,18 @@ struct ScoringScratch {
   std::optional<Analyzer> analyzer;
   std::vector<uint32_t> places;      // hash table of columns: 1 + index in entries, 0 free; at most half full
   std::vector<SparseEntry> entries;  // features of the message last scored
+  uint64_t unseen = 0;               // n-grams of that message that are no feature
+  double known_squares = 0;          // squared length of its weighted terms
   std::vector<float> margins;        // stride
   std::vector<float> probabilities;  // n_classes
+};
+
+// How a message compares with those that the model was trained on.
+struct NoveltyVerdict {
+  bool told = false;           // the artifact has what it takes to tell
+  float familiarity = 0;       // share of known messages that look no more familiar, above 0
+  bool out_of_scope = false;   // less familiar than the version's limit
+  bool unknown_words = false;  // and its n-grams alone are enough to say so
 };
 
 struct Contribution {
@@ -73,18 +85,23 @@ class IntentModel {
   uint32_t Best(const ScoringScratch& scratch) const;
   // Fills scratch.probabilities from scratch.margins.
   void Probabilities(ScoringScratch& scratch) const;
+  // Of the message last scored.
+  NoveltyVerdict JudgeNovelty(const ScoringScratch& scratch) const;
   // The features of the message last scored for class k, the largest |contribution| first, then by column.
   std::vector<Contribution> Contributions(const ScoringScratch& scratch, uint32_t k) const;
 
   std::string FeatureName(uint32_t column) const;
   const char* FeatureKindName(uint32_t column) const;  // word | char | stat
   // What decoding and a scratch of short messages hold beside the artifact, about.
-  uint64_t own_bytes() const noexcept { return stride_ * 8ull * sizeof(float) + (64ull << 10); }
+  uint64_t own_bytes() const noexcept {
+    return (stride_ * 8ull + (novelty_ ? novelty_->scores.size() : 0)) * sizeof(float) + (64ull << 10);
+  }
 
  private:
   void ReadSettings(std::span<const uint8_t> bytes);
   void ReadLabels(std::span<const uint8_t> bytes);
   void ReadNumbers(std::span<const uint8_t> scales, std::span<const uint8_t> calibration);
+  void ReadNovelty(std::span<const uint8_t> bytes);
   void CollectTerms(const Stop& stop, ScoringScratch& scratch) const;
 
   AnalyzerConfig analyzer_;
@@ -100,6 +117,7 @@ class IntentModel {
   const int8_t* q_ = nullptr;  // space_.columns() × stride_
   std::vector<float> scale_, bias_;
   Calibration calibration_;
+  std::optional<Novelty> novelty_;
 };
 
 }  // namespace retrain

@@ -96,6 +96,37 @@ void WriteScores(JsonWriter& json, const TrainingResult& r) {
   json.Key("recall").Number(m.macro_recall - live.macro_recall).Close();
 }
 
+// What is decided and what is left UNCERTAIN: what was asked for, on held-out training rows, and what came of it on the test
+// rows. Null where nothing was asked for.
+void WriteDecisions(JsonWriter& json, const TrainingResult& r) {
+  json.Key("target_precision");
+  if (const PrecisionTarget& t = r.precision_target; t.target > 0) {
+    json.Object().Key("target").Number(t.target).Key("reached").Bool(t.reached);
+    json.Key("threshold").Number(static_cast<double>(t.threshold)).Key("rows").Integer(static_cast<int64_t>(t.rows));
+    json.Key("coverage").Number(t.coverage).Key("precision").Number(t.precision).Close();
+  } else {
+    json.Null();
+  }
+  json.Key("out_of_scope");
+  if (r.config.out_of_scope > 0) {
+    json.Object().Key("share").Number(r.config.out_of_scope);
+    json.Key("rows").Integer(static_cast<int64_t>(r.novelty_rows)).Close();
+  } else {
+    json.Null();
+  }
+  json.Key("decisions");
+  const Decisions& d = r.decisions;
+  if (d.rows == 0 || (r.confidence_threshold <= 0 && r.config.out_of_scope <= 0)) {
+    json.Null();
+    return;
+  }
+  json.Object().Key("rows").Integer(static_cast<int64_t>(d.rows));
+  json.Key("coverage").Number(static_cast<double>(d.decided) / static_cast<double>(d.rows)).Key("precision");
+  d.decided > 0 ? void(json.Number(static_cast<double>(d.right) / static_cast<double>(d.decided))) : void(json.Null());
+  json.Key("low_confidence").Integer(static_cast<int64_t>(d.low_confidence));
+  json.Key("out_of_scope").Integer(static_cast<int64_t>(d.out_of_scope)).Close();
+}
+
 }  // namespace
 
 std::string ToJson(const TrainingResult& r) {
@@ -124,6 +155,7 @@ std::string ToJson(const TrainingResult& r) {
     r.candidate.all.rows > 0 ? WriteNumbers(json, r.candidate.all) : void(json.Null());
     json.Key("recent");
     r.candidate.recent.rows > 0 ? WriteNumbers(json, r.candidate.recent) : void(json.Null());
+    WriteDecisions(json, r);
     json.Close();
   }
   return json.Close().Take();

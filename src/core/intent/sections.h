@@ -13,5 +13,7 @@ inline constexpr uint32_t kIdf = 5;          // float per term
 inline constexpr uint32_t kWeights = 6;      // int8, columns × stride
 inline constexpr uint32_t kScales = 7;       // float scale per class, then float bias per class, both stride long
 inline constexpr uint32_t kCalibration = 8;  // kind, inverse temperature, slopes and intercepts
+// Optional: absent from versions trained before it existed or without held-out rows.
+inline constexpr uint32_t kNovelty = 9;  // two weights, unseen idf, share, known limit, number of scores, scores
 
 }  // namespace retrain::sections

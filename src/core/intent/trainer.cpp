@@ -2,6 +2,7 @@
 #include "core/intent/trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <tuple>
@@ -10,6 +11,7 @@
 #include "core/base/utf8_clip.h"
 #include "core/eval/folds.h"
 #include "core/eval/label_issues.h"
+#include "core/eval/novelty.h"
 #include "core/linear/linear.h"
 #include "core/text/vocabulary.h"
 
@@ -17,6 +19,8 @@ namespace retrain {
 namespace {
 
 constexpr size_t kMaxMisclassified = 100;
+// Held-out rows that limits are set by, evenly spaced among all: sorting so many fits into a step.
+constexpr size_t kLimitRows = 65536;
 // Rows between two looks at the clock: a row costs microseconds.
 constexpr size_t kRowsPerLook = 32;
 
@@ -49,6 +53,9 @@ struct IntentTrainer::Fitting {
   std::vector<uint32_t> row_columns;  // scratch of WeighRow
   std::vector<uint32_t> labels;
   std::vector<float> row_weights, class_weights;
+  std::vector<float> known;  // KnownShare of each row, its own occurrences left out
+  float unseen_idf = 0;      // of an n-gram in one row less than min_df asks for
+  float lone_idf = 0;        // of a feature in just so many rows
   std::vector<uint8_t> folds;
   std::unique_ptr<LinearFit> fit;
   std::vector<float> held_out;
@@ -220,10 +227,15 @@ void IntentTrainer::SelectVocabulary() {
     if (column >= f.parts.idf.size()) f.parts.idf.resize(column + 1);
     f.parts.idf[column] = SmoothIdf(f.order.size(), document_frequency[term]);
   }
+  const auto min_rows = static_cast<uint64_t>(std::max(
+      1.0, std::ceil(config.min_df < 1 ? config.min_df * static_cast<double>(f.order.size()) : config.min_df)));
+  f.lone_idf = SmoothIdf(f.order.size(), min_rows);
+  f.unseen_idf = SmoothIdf(f.order.size(), min_rows - 1);
   space.stats = config.analyzer.text_stats ? kTextStats : 0;
   f.parts.vocabulary = EncodeVocabulary(vocabulary, f.column_of);
 }
 
+// Also measures how much of the row is known to the others: a feature that would not be one without it is not.
 void IntentTrainer::WeighRow(const DatasetRow& row) {
   Fitting& f = *fitting_;
   auto& columns = f.row_columns;
@@ -241,8 +253,17 @@ void IntentTrainer::WeighRow(const DatasetRow& row) {
     else
       entries.push_back({columns[i], 1});
   }
-  WeightTerms(std::span(entries).subspan(first), request_.config.sublinear_tf,
-              [&f](uint32_t column) { return f.parts.idf[column]; });
+  const auto terms = std::span(entries).subspan(first);
+  const auto is_lone = [&f](const SparseEntry& entry) { return f.parts.idf[entry.column] >= f.lone_idf; };
+  uint64_t unseen = row.n_terms - columns.size();
+  for (const auto& entry : terms)
+    if (is_lone(entry)) unseen += static_cast<uint64_t>(entry.value);
+  const double squares =
+      WeightTerms(terms, request_.config.sublinear_tf, [&f](uint32_t column) { return f.parts.idf[column]; });
+  double shared = 0;
+  for (const auto& entry : terms)
+    if (!is_lone(entry)) shared += static_cast<double>(entry.value) * static_cast<double>(entry.value);
+  f.known.push_back(KnownShare(shared * squares, unseen, f.unseen_idf));
   for (uint32_t i = 0; i < f.parts.space.stats; ++i)
     entries.push_back({f.parts.space.terms() + i, dataset_.stats()[row.stats_row][i]});
   f.matrix.begin.push_back(entries.size());
@@ -260,7 +281,7 @@ Resumable IntentTrainer::Weigh() {
   }
   co_await Pause{};
   const uint64_t kept = dataset_.terms().size() + f.order.size() * uint64_t{f.parts.space.stats};
-  CheckBudget(dataset_.bytes() + kept * sizeof(SparseEntry), "weighting the features");
+  CheckBudget(dataset_.bytes() + kept * sizeof(SparseEntry) + f.order.size() * sizeof(float), "weighting the features");
   f.matrix.columns = f.parts.space.columns();
   f.matrix.begin.reserve(f.order.size() + 1);
   for (const uint32_t i : f.order) {
@@ -289,9 +310,11 @@ Resumable IntentTrainer::Fit() {
                                   ? static_cast<float>(static_cast<double>(f.labels.size()) /
                                                        (static_cast<double>(n_classes) * static_cast<double>(rows)))
                                   : 1.0f);
-  const bool calibrated = request_.config.calibration != CalibrationKind::kNone || request_.find_label_issues;
-  const int folds = calibrated ? request_.config.folds : 0;
-  if (calibrated) f.folds = AssignFolds(f.labels, n_classes, folds, request_.config.seed);
+  const bool limits = request_.config.calibration != CalibrationKind::kNone || request_.config.out_of_scope > 0 ||
+                      request_.config.target_precision > 0;
+  const bool held_out = limits || request_.find_label_issues;
+  const int folds = held_out ? request_.config.folds : 0;
+  if (held_out) f.folds = AssignFolds(f.labels, n_classes, folds, request_.config.seed);
   const ClassifierEntry& classifier = ClassifierOf(request_.config);
   CheckBudget(dataset_.bytes() + f.matrix.bytes() +
                   classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, request_.threads),
@@ -322,8 +345,49 @@ Resumable IntentTrainer::Fit() {
     Resumable part = FindLabelIssues();
     while (!part.Resume()) co_await Pause{};
   }
+  if (limits) {
+    Resumable part = SetLimits();
+    while (!part.Resume()) co_await Pause{};
+  }
   f.held_out = {};
   Encode();
+}
+
+// From the rows that some fold has held out: how known messages look, and the confidence that is enough.
+Resumable IntentTrainer::SetLimits() {
+  Fitting& f = *fitting_;
+  const auto n_classes = static_cast<uint32_t>(result_.labels.size());
+  const size_t stride = std::max<size_t>(1, f.labels.size() / kLimitRows);
+  std::vector<NoveltyEvidence> evidence;
+  std::vector<JudgedRow> judged;
+  std::vector<float> p(n_classes);
+  for (size_t i = 0; i < f.labels.size(); i += stride) {
+    if (i / stride % kRowsPerLook == 0 && Pausing()) co_await Pause{};
+    if (f.folds[i] == kNeverHeldOut) continue;
+    const auto margins = std::span<const float>(f.held_out).subspan(i * n_classes, n_classes);
+    evidence.push_back({*std::max_element(margins.begin(), margins.end()), f.known[i]});
+    if (request_.config.target_precision == 0) continue;
+    p.assign(margins.begin(), margins.end());
+    Calibrate(f.parts.calibration, p);
+    const auto best = std::max_element(p.begin(), p.end());
+    judged.push_back({*best, best - p.begin() == static_cast<ptrdiff_t>(f.labels[i])});
+  }
+  result_.novelty_rows = evidence.size();
+  if (!evidence.empty())
+    f.parts.novelty = FitNovelty(evidence, f.unseen_idf, static_cast<float>(request_.config.out_of_scope));
+  co_await Pause{};
+  if (request_.config.target_precision == 0) co_return;
+  // Rows that are out of scope are not decided, however sure the model is.
+  size_t kept = 0;
+  for (size_t i = 0; i < judged.size(); ++i)
+    if (!f.parts.novelty->OutOfScope(f.parts.novelty->Familiarity(evidence[i]))) judged[kept++] = judged[i];
+  judged.resize(kept);
+  result_.precision_target =
+      ChooseThreshold(std::move(judged), request_.config.target_precision, request_.confidence_threshold);
+  PrecisionTarget& target = result_.precision_target;
+  target.rows = evidence.size();
+  if (kept > 0) target.coverage *= static_cast<double>(kept) / static_cast<double>(evidence.size());
+  result_.confidence_threshold = target.threshold;
 }
 
 // Both passes of LabelDoubt over the rows that some fold has held out.
@@ -354,7 +418,7 @@ void IntentTrainer::Encode() {
   f.parts.config = result_.config;
   f.parts.labels = result_.labels;
   f.parts.training_rows = result_.training_rows;
-  f.parts.confidence_threshold = request_.confidence_threshold;
+  f.parts.confidence_threshold = result_.confidence_threshold;
   result_.artifact = EncodeIntentModel(f.parts);
   result_.features = f.parts.space.columns();
   f.parts = {};
@@ -371,6 +435,18 @@ void IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& model, st
   for (uint32_t k = 0; k < model.n_classes(); ++k)
     if (label_of[k] == scored.truth) scored.truth_probability = scratch.probabilities[k];
   all.push_back(scored);
+  if (collect) {  // the candidate
+    Decisions& decisions = result_.decisions;
+    ++decisions.rows;
+    if (model.JudgeNovelty(scratch).out_of_scope) {
+      ++decisions.out_of_scope;
+    } else if (scored.confidence < result_.confidence_threshold) {
+      ++decisions.low_confidence;
+    } else {
+      ++decisions.decided;
+      decisions.right += scored.truth == scored.predicted;
+    }
+  }
   if (request_.recent_since != kNoTime && row.created_at >= request_.recent_since) recent.push_back(scored);
   if (collect && scored.truth != scored.predicted)
     result_.misclassified.push_back({std::string(ClipUtf8(text, 300)), result_.all_labels[scored.truth],

@@ -16,6 +16,7 @@
 #include "core/base/stop.h"
 #include "core/eval/gate.h"
 #include "core/eval/metrics.h"
+#include "core/eval/precision_target.h"
 #include "core/intent/config.h"
 #include "core/intent/dataset.h"
 #include "core/intent/model.h"
@@ -45,6 +46,11 @@ struct TrainingProgress {
   double percent = 0;            // 0..100 of the whole training, never falling
 };
 
+// What a version would have decided on the test rows: a row that is out of scope is not also counted as too uncertain.
+struct Decisions {
+  uint64_t rows = 0, decided = 0, right = 0, low_confidence = 0, out_of_scope = 0;
+};
+
 // How a version did on the test rows.
 struct Evaluation {
   Metrics all, recent;
@@ -71,7 +77,10 @@ struct TrainingResult {
   std::vector<uint8_t> artifact;
   IntentConfig config;
   uint64_t features = 0;
-  float confidence_threshold = 0;
+  float confidence_threshold = 0;  // of the version: the one given, or a higher one for the target precision
+  PrecisionTarget precision_target;
+  uint64_t novelty_rows = 0;  // held-out rows that familiarity is measured by; 0: the version cannot tell
+  Decisions decisions;
   TextKey dataset_digest{};  // over every row that took part, independent of their order
   Evaluation candidate, live;
   bool compared = false;        // the live version was scored on the same rows
@@ -103,6 +112,7 @@ class IntentTrainer {
   Resumable Weigh();
   Resumable Fit();
   Resumable FindLabelIssues();
+  Resumable SetLimits();
   Resumable Score();
   Resumable ScoreVersion(const IntentModel& model, bool live);
   std::vector<uint32_t> NumberLabels(const IntentModel& model);

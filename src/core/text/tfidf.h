@@ -32,9 +32,9 @@ inline float SmoothIdf(uint64_t documents, uint64_t document_frequency) {
 // Turns counts into weights: tf * idf, scaled to L2 norm 1 over words and characters together. One norm for both lets a
 // message that has few known words lean on its characters; with one norm each, five-example Spanish intents lose five
 // points of accuracy. On entry an entry's value is the number of occurrences; entries of statistics must not be among
-// them. idf(column) gives the column's idf.
+// them. idf(column) gives the column's idf. Returns the squared length before the scaling.
 template <class Idf>
-void WeightTerms(std::span<SparseEntry> entries, bool sublinear, const Idf& idf) {
+double WeightTerms(std::span<SparseEntry> entries, bool sublinear, const Idf& idf) {
   double squares = 0;
   for (auto& entry : entries) {
     double tf = entry.value;
@@ -45,6 +45,7 @@ void WeightTerms(std::span<SparseEntry> entries, bool sublinear, const Idf& idf)
   }
   const double scale = squares > 0 ? 1 / std::sqrt(squares) : 0;
   for (auto& entry : entries) entry.value = static_cast<float>(static_cast<double>(entry.value) * scale);
+  return squares;
 }
 
 }  // namespace retrain
