@@ -113,10 +113,10 @@ begin
       case when d.is_count then d.value #>> '{}' else @extschema@.retrain_report_number(d.value) end) order by d.place) into v_rows
   from (values
     (1, 'target precision', v_metrics #> '{target_precision,target}', false),
-    (2, 'reached on held-out rows', v_metrics #> '{target_precision,reached}', false),
+    (2, 'reached on unseen rows', v_metrics #> '{target_precision,reached}', false),
     (3, 'confidence threshold', v_metrics #> '{target_precision,threshold}', false),
-    (4, 'held-out rows decided', v_metrics #> '{target_precision,coverage}', false),
-    (5, 'held-out rows decided right', v_metrics #> '{target_precision,precision}', false),
+    (4, 'unseen rows decided', v_metrics #> '{target_precision,coverage}', false),
+    (5, 'unseen rows decided right', v_metrics #> '{target_precision,precision}', false),
     (6, 'known messages that may be out of scope', v_metrics #> '{out_of_scope,share}', false),
     (7, 'test rows decided', v_metrics #> '{decisions,coverage}', false),
     (8, 'test rows decided right', v_metrics #> '{decisions,precision}', false),

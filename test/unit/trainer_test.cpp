@@ -255,7 +255,7 @@ TEST(Trainer, OutOfScopeIsOffUnlessAskedForAndMeasuredAllTheSame) {
   TrainingRequest request = Request();
   request.config.out_of_scope = 0.05;
   const TrainingResult asked = Train(request, rows);
-  EXPECT_EQ(usual.novelty_rows, 240u);
+  EXPECT_EQ(usual.limit_rows, 240u);
   const IntentModel off(usual.artifact), on(asked.artifact);
   ScoringScratch a, b;
   for (const char* message : {"message 7 where is my parcel courier late tracking number", "quantum zebra jazz", ""}) {
@@ -307,6 +307,47 @@ TEST(Trainer, ATargetPrecisionChoosesTheThreshold) {
   EXPECT_EQ(unreached.confidence_threshold, 1);
 }
 
+TEST(Trainer, ValidationRowsSetTheLimitsWhereThereAreEnough) {
+  auto rows = Lessons(1500);
+  for (size_t i = 0; i < rows.size(); ++i)
+    if (i % 5 == 1) rows[i].split = "validation";
+  TrainingRequest request = Request();
+  request.config.out_of_scope = 0.05;
+  request.config.target_precision = 0.9;
+  const TrainingResult result = Train(request, rows);
+  EXPECT_TRUE(result.limits_from_validation);
+  EXPECT_EQ(result.limit_rows, 300u);
+  EXPECT_EQ(result.precision_target.rows, 300u);
+  const IntentModel model(result.artifact);
+  ScoringScratch scratch;
+  size_t away = 0, decided = 0;
+  for (const Row& row : rows) {
+    if (row.split != "validation") continue;
+    model.Margins(row.text, Stop{}, scratch);
+    model.Probabilities(scratch);
+    const bool out = model.JudgeNovelty(scratch).out_of_scope;
+    away += out;
+    decided += !out && scratch.probabilities[model.Best(scratch)] >= result.confidence_threshold;
+  }
+  EXPECT_EQ(away, 14u);  // a message to come takes the first 15 of 301 places with probability 0.05 at most
+  EXPECT_DOUBLE_EQ(result.precision_target.coverage, static_cast<double>(decided) / 300);
+  // In whatever order they come.
+  Rng rng(1);
+  rng.Shuffle(std::span<Row>(rows));
+  EXPECT_EQ(Train(request, rows).artifact, result.artifact);
+  // A validation row of an intent that no training row has is no known message, and wrong whatever the answer is.
+  for (Row& row : rows)
+    if (row.split == "validation" && row.label == "login") row.label = "nobody learns this";
+  request.config.target_precision = 0.99;
+  const TrainingResult strange = Train(request, rows);
+  EXPECT_FALSE(strange.precision_target.reached);
+  EXPECT_EQ(strange.limit_rows, 300u);
+  // Too few of them: the folds decide.
+  for (Row& row : rows)
+    if (row.split == "validation" && row.label != "refund") row.split = "train";
+  EXPECT_FALSE(Train(request, rows).limits_from_validation);
+}
+
 TEST(Trainer, LimitsNeedNoCalibrationAndNoDivisibleRows) {
   TrainingRequest request = Request();
   request.config.calibration = CalibrationKind::kNone;
@@ -319,13 +360,13 @@ TEST(Trainer, LimitsNeedNoCalibrationAndNoDivisibleRows) {
   }());
   request.config.out_of_scope = 0.1;
   request.config.target_precision = 0.5;
-  EXPECT_GT(Train(request, Lessons(60)).novelty_rows, 0u);
+  EXPECT_GT(Train(request, Lessons(60)).limit_rows, 0u);
   // Every intent has one row: no fold can hold any out.
   std::vector<Row> singles;
   for (int i = 0; i < 30; ++i) singles.push_back({"word" + std::to_string(i), "intent" + std::to_string(i), "train"});
   const TrainingResult result = Train(request, singles);
   ASSERT_FALSE(result.failed) << result.failure;
-  EXPECT_EQ(result.novelty_rows, 0u);
+  EXPECT_EQ(result.limit_rows, 0u);
   EXPECT_FALSE(result.precision_target.reached);
 }
 

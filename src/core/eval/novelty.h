@@ -28,7 +28,7 @@ inline float KnownShare(double known_squares, uint64_t unseen, float unseen_idf)
   return all > 0 ? static_cast<float>(std::sqrt(known_squares / all)) : 0.0f;
 }
 
-// How known messages look, from rows that the scoring fit had not seen. With s_1 <= ... <= s_m of them:
+// How known messages look, from rows that the model had not seen. With s_1 <= ... <= s_m of them:
 //
 //   s(x) = margin_weight * margin(x) + known_weight * known(x)       each in units of its own standard deviation
 //   p(x) = (1 + #{ j : s_j <= s(x) }) / (m + 1)                      familiarity, above 0, at most 1
@@ -49,7 +49,7 @@ struct Novelty {
 
 inline constexpr size_t kNoveltyScores = 4096;
 
-// Evidence of rows that the fit behind their margins did not see; at least one. Rows beyond kNoveltyScores are stood for
+// Evidence of rows of known kinds that the model behind their margins had not seen; at least one. Rows beyond kNoveltyScores are stood for
 // by evenly spaced ones of the sorted scores.
 Novelty FitNovelty(std::span<const NoveltyEvidence> known_rows, float unseen_idf, float share);
 

@@ -10,7 +10,7 @@
 
 namespace retrain {
 
-// A row that the scoring fit had not seen.
+// A row that the model had not seen.
 struct JudgedRow {
   float confidence = 0;
   bool right = false;

@@ -208,11 +208,11 @@ const Parameter kParameters[] = {
        return true;
      },
      [](const IntentConfig& c, JsonWriter& json) { json.Integer(c.folds); }},
-    {"out_of_scope", "number", "0 (off) to 0.5; true is 0.03, false is 0",
+    {"out_of_scope", "number", "0 (off) to 0.5; true is 0.04, false is 0",
      "share of known messages that may be turned away so that unfamiliar ones are UNCERTAIN",
      [](IntentConfig& c, const ConfigValue& v) {
        if (v.type == Type::kBool || v.type == Type::kNull) {
-         c.out_of_scope = v.type == Type::kBool && v.boolean ? 0.03 : 0;
+         c.out_of_scope = v.type == Type::kBool && v.boolean ? 0.04 : 0;
          return true;
        }
        if (v.type != Type::kNumber || !(v.number >= 0 && v.number <= 0.5)) return false;
@@ -221,7 +221,7 @@ const Parameter kParameters[] = {
      },
      [](const IntentConfig& c, JsonWriter& json) { json.Number(c.out_of_scope); }},
     {"target_precision", "number", "0 (off), or above 0 and below 1",
-     "the confidence threshold is chosen so that this share of the decided out-of-fold rows is right",
+     "the confidence threshold is chosen so that this share of what is decided on unseen rows is right",
      [](IntentConfig& c, const ConfigValue& v) {
        if (v.type == Type::kNull) {
          c.target_precision = 0;

@@ -66,11 +66,11 @@ bool Dataset::Wins(const LabelledMessage& message, uint64_t text_hash, const Dat
 void Dataset::Fill(const LabelledMessage& message, const Stop& stop, DatasetRow& row) {
   row.first_term = terms_.size();
   row.n_terms = 0;
-  if (row.split == Split::kTest) {
-    row.text_begin = test_text_.size();
+  if (row.split != Split::kTrain) {
+    row.text_begin = kept_text_.size();
     row.text_size = static_cast<uint32_t>(message.text.size());
-    test_text_ += message.text;
-  } else if (row.split == Split::kTrain) {
+    kept_text_ += message.text;
+  } else {
     analyzer_.Read(message.text, stop);
     analyzer_.ForEachTerm(
         stop, [this](FeatureKind kind, std::string_view term) { terms_.push_back(vocabulary_.Add(kind, term)); });
@@ -122,7 +122,7 @@ uint64_t Dataset::bytes() const noexcept {
   // A node of an unordered_map: key, number, cached hash and link, plus its share of the bucket array.
   constexpr uint64_t kNodeBytes = 56;
   uint64_t bytes = vocabulary_.bytes() + terms_.capacity() * sizeof(uint32_t) + stats_.capacity() * sizeof(stats_[0]) +
-                   test_text_.capacity() + rows_.capacity() * sizeof(DatasetRow) + analyzer_.bytes();
+                   kept_text_.capacity() + rows_.capacity() * sizeof(DatasetRow) + analyzer_.bytes();
   for (const auto& map : by_key_) bytes += map.size() * kNodeBytes;
   for (const auto& label : labels_) bytes += 2 * (label.capacity() + 64);
   return bytes;

@@ -45,7 +45,7 @@ struct DatasetRow {
   Split split;
   bool human;
   int64_t created_at;
-  uint64_t text_begin;  // test rows: their text in Dataset::test_text()
+  uint64_t text_begin;  // rows that are scored, not learnt: their text in Dataset::text()
   uint32_t text_size;
   uint32_t stats_row;  // training rows with statistics: row in Dataset::stats()
 };
@@ -65,8 +65,9 @@ class Dataset {
   const VocabularyBuilder& vocabulary() const noexcept { return vocabulary_; }
   const std::vector<uint32_t>& terms() const noexcept { return terms_; }
   const std::vector<std::array<float, kTextStats>>& stats() const noexcept { return stats_; }
-  std::string_view test_text(const DatasetRow& row) const {
-    return std::string_view(test_text_).substr(row.text_begin, row.text_size);
+  // Of a validation or test row.
+  std::string_view text(const DatasetRow& row) const {
+    return std::string_view(kept_text_).substr(row.text_begin, row.text_size);
   }
   size_t rows_of(Split split) const noexcept { return by_key_[static_cast<size_t>(split)].size(); }
   uint64_t duplicates() const noexcept { return duplicates_; }
@@ -90,7 +91,7 @@ class Dataset {
   VocabularyBuilder vocabulary_;
   std::vector<uint32_t> terms_;
   std::vector<std::array<float, kTextStats>> stats_;
-  std::string test_text_;
+  std::string kept_text_;
   std::vector<DatasetRow> rows_;
   std::vector<std::string> labels_;
   std::unordered_map<std::string, uint32_t> label_ids_;

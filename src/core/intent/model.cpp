@@ -230,10 +230,14 @@ void IntentModel::Probabilities(ScoringScratch& scratch) const {
   Calibrate(calibration_, scratch.probabilities);
 }
 
+NoveltyEvidence IntentModel::EvidenceOf(const ScoringScratch& scratch, float unseen_idf) const {
+  const float top = *std::max_element(scratch.margins.begin(), scratch.margins.begin() + n_classes_);
+  return {top, KnownShare(scratch.known_squares, scratch.unseen, unseen_idf)};
+}
+
 NoveltyVerdict IntentModel::JudgeNovelty(const ScoringScratch& scratch) const {
   if (!novelty_) return {};
-  const float top = *std::max_element(scratch.margins.begin(), scratch.margins.begin() + n_classes_);
-  const NoveltyEvidence evidence{top, KnownShare(scratch.known_squares, scratch.unseen, novelty_->unseen_idf)};
+  const NoveltyEvidence evidence = EvidenceOf(scratch, novelty_->unseen_idf);
   NoveltyVerdict verdict{true, novelty_->Familiarity(evidence), false, false};
   verdict.out_of_scope = novelty_->OutOfScope(verdict.familiarity);
   verdict.unknown_words = verdict.out_of_scope && evidence.known < novelty_->known_limit;

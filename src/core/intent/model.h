@@ -86,6 +86,7 @@ class IntentModel {
   // Fills scratch.probabilities from scratch.margins.
   void Probabilities(ScoringScratch& scratch) const;
   // Of the message last scored.
+  NoveltyEvidence EvidenceOf(const ScoringScratch& scratch, float unseen_idf) const;
   NoveltyVerdict JudgeNovelty(const ScoringScratch& scratch) const;
   // The features of the message last scored for class k, the largest |contribution| first, then by column.
   std::vector<Contribution> Contributions(const ScoringScratch& scratch, uint32_t k) const;

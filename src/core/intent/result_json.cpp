@@ -96,21 +96,22 @@ void WriteScores(JsonWriter& json, const TrainingResult& r) {
   json.Key("recall").Number(m.macro_recall - live.macro_recall).Close();
 }
 
-// What is decided and what is left UNCERTAIN: what was asked for, on held-out training rows, and what came of it on the test
+// What is decided and what is left UNCERTAIN: what was asked for, on rows that the model had not seen, and what came of it on the test
 // rows. Null where nothing was asked for.
 void WriteDecisions(JsonWriter& json, const TrainingResult& r) {
+  const char* const from = r.limits_from_validation ? "validation" : "out_of_fold";
   json.Key("target_precision");
   if (const PrecisionTarget& t = r.precision_target; t.target > 0) {
     json.Object().Key("target").Number(t.target).Key("reached").Bool(t.reached);
     json.Key("threshold").Number(static_cast<double>(t.threshold)).Key("rows").Integer(static_cast<int64_t>(t.rows));
-    json.Key("coverage").Number(t.coverage).Key("precision").Number(t.precision).Close();
+    json.Key("coverage").Number(t.coverage).Key("precision").Number(t.precision).Key("rows_from").String(from).Close();
   } else {
     json.Null();
   }
   json.Key("out_of_scope");
   if (r.config.out_of_scope > 0) {
     json.Object().Key("share").Number(r.config.out_of_scope);
-    json.Key("rows").Integer(static_cast<int64_t>(r.novelty_rows)).Close();
+    json.Key("rows").Integer(static_cast<int64_t>(r.limit_rows)).Key("rows_from").String(from).Close();
   } else {
     json.Null();
   }

@@ -21,6 +21,8 @@ namespace {
 constexpr size_t kMaxMisclassified = 100;
 // Held-out rows that limits are set by, evenly spaced among all: sorting so many fits into a step.
 constexpr size_t kLimitRows = 65536;
+// Fewer validation rows than this cannot tell a small share of them from none.
+constexpr size_t kMinValidationRows = 200;
 // Rows between two looks at the clock: a row costs microseconds.
 constexpr size_t kRowsPerLook = 32;
 
@@ -44,10 +46,22 @@ const ClassifierEntry& ClassifierOf(const IntentConfig& config) {
 
 }  // namespace
 
+namespace {
+
+// A row that the model had not seen, as the model sees it.
+struct UnseenRow {
+  NoveltyEvidence evidence;
+  JudgedRow judged;
+  bool is_known = false;  // of an intent that the model knows
+};
+
+}  // namespace
+
 struct IntentTrainer::Fitting {
-  std::vector<uint32_t> order;      // training rows, ascending key
-  std::vector<uint32_t> class_of;   // dataset label -> class of the model, or UINT32_MAX
-  std::vector<uint32_t> column_of;  // provisional term -> column, or kNoTerm
+  std::vector<uint32_t> order;       // training rows, ascending key
+  std::vector<uint32_t> validation;  // validation rows, likewise
+  std::vector<uint32_t> class_of;    // dataset label -> class of the model, or UINT32_MAX
+  std::vector<uint32_t> column_of;   // provisional term -> column, or kNoTerm
   IntentModelParts parts;
   SparseMatrix matrix;
   std::vector<uint32_t> row_columns;  // scratch of WeighRow
@@ -59,6 +73,7 @@ struct IntentTrainer::Fitting {
   std::vector<uint8_t> folds;
   std::unique_ptr<LinearFit> fit;
   std::vector<float> held_out;
+  std::vector<UnseenRow> unseen_rows;
 };
 
 const char* NameOf(TrainingPhase phase) {
@@ -146,6 +161,8 @@ void IntentTrainer::MapLabels() {
     if (row.split == Split::kTrain) {
       fitting_->order.push_back(i);
       in_training[row.label] = true;
+    } else if (row.split == Split::kValidation) {
+      fitting_->validation.push_back(i);
     } else if (row.split == Split::kTest) {
       in_test[row.label] = true;
     }
@@ -350,44 +367,78 @@ Resumable IntentTrainer::Fit() {
     while (!part.Resume()) co_await Pause{};
   }
   f.held_out = {};
+  f.unseen_rows = {};
   Encode();
+  f.parts = {};
 }
 
-// From the rows that some fold has held out: how known messages look, and the confidence that is enough.
+// How known messages look and the confidence that is enough, from rows that the model has not seen: the validation rows as
+// they will be served, or where those are few the training rows that some fold has held out.
 Resumable IntentTrainer::SetLimits() {
+  Fitting& f = *fitting_;
+  result_.limits_from_validation = f.validation.size() >= kMinValidationRows;
+  Resumable part = result_.limits_from_validation ? LookAtValidationRows() : LookAtHeldOutRows();
+  while (!part.Resume()) co_await Pause{};
+  const IntentConfig& config = request_.config;
+  std::vector<NoveltyEvidence> known;
+  for (const auto& row : f.unseen_rows)
+    if (row.is_known) known.push_back(row.evidence);
+  result_.limit_rows = f.unseen_rows.size();
+  if (!known.empty()) f.parts.novelty = FitNovelty(known, f.unseen_idf, static_cast<float>(config.out_of_scope));
+  co_await Pause{};
+  if (config.target_precision == 0) co_return;
+  // Rows that are out of scope are not decided, however sure the model is.
+  std::vector<JudgedRow> judged;
+  for (const auto& row : f.unseen_rows)
+    if (!f.parts.novelty || !f.parts.novelty->OutOfScope(f.parts.novelty->Familiarity(row.evidence)))
+      judged.push_back(row.judged);
+  const auto kept = static_cast<double>(judged.size());
+  PrecisionTarget& target = result_.precision_target;
+  target = ChooseThreshold(std::move(judged), config.target_precision, request_.confidence_threshold);
+  target.rows = f.unseen_rows.size();
+  if (kept > 0) target.coverage *= kept / static_cast<double>(target.rows);
+  result_.confidence_threshold = target.threshold;
+}
+
+Resumable IntentTrainer::LookAtHeldOutRows() {
   Fitting& f = *fitting_;
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
   const size_t stride = std::max<size_t>(1, f.labels.size() / kLimitRows);
-  std::vector<NoveltyEvidence> evidence;
-  std::vector<JudgedRow> judged;
   std::vector<float> p(n_classes);
   for (size_t i = 0; i < f.labels.size(); i += stride) {
     if (i / stride % kRowsPerLook == 0 && Pausing()) co_await Pause{};
     if (f.folds[i] == kNeverHeldOut) continue;
     const auto margins = std::span<const float>(f.held_out).subspan(i * n_classes, n_classes);
-    evidence.push_back({*std::max_element(margins.begin(), margins.end()), f.known[i]});
-    if (request_.config.target_precision == 0) continue;
     p.assign(margins.begin(), margins.end());
     Calibrate(f.parts.calibration, p);
     const auto best = std::max_element(p.begin(), p.end());
-    judged.push_back({*best, best - p.begin() == static_cast<ptrdiff_t>(f.labels[i])});
+    UnseenRow row;
+    row.evidence = {*std::max_element(margins.begin(), margins.end()), f.known[i]};
+    row.judged = {*best, best - p.begin() == static_cast<ptrdiff_t>(f.labels[i])};
+    row.is_known = true;
+    f.unseen_rows.push_back(row);
   }
-  result_.novelty_rows = evidence.size();
-  if (!evidence.empty())
-    f.parts.novelty = FitNovelty(evidence, f.unseen_idf, static_cast<float>(request_.config.out_of_scope));
+}
+
+Resumable IntentTrainer::LookAtValidationRows() {
+  Fitting& f = *fitting_;
+  Encode();
   co_await Pause{};
-  if (request_.config.target_precision == 0) co_return;
-  // Rows that are out of scope are not decided, however sure the model is.
-  size_t kept = 0;
-  for (size_t i = 0; i < judged.size(); ++i)
-    if (!f.parts.novelty->OutOfScope(f.parts.novelty->Familiarity(evidence[i]))) judged[kept++] = judged[i];
-  judged.resize(kept);
-  result_.precision_target =
-      ChooseThreshold(std::move(judged), request_.config.target_precision, request_.confidence_threshold);
-  PrecisionTarget& target = result_.precision_target;
-  target.rows = evidence.size();
-  if (kept > 0) target.coverage *= static_cast<double>(kept) / static_cast<double>(evidence.size());
-  result_.confidence_threshold = target.threshold;
+  const IntentModel model(result_.artifact);
+  ScoringScratch scratch;
+  const size_t stride = std::max<size_t>(1, f.validation.size() / kLimitRows);
+  for (size_t i = 0; i < f.validation.size(); i += stride) {
+    if (i / stride % kRowsPerLook == 0 && Pausing()) co_await Pause{};
+    const DatasetRow& from = dataset_.rows()[f.validation[i]];
+    model.Margins(dataset_.text(from), budget_->stop, scratch);
+    model.Probabilities(scratch);
+    const uint32_t best = model.Best(scratch), label = f.class_of[from.label];
+    UnseenRow row;
+    row.evidence = model.EvidenceOf(scratch, f.unseen_idf);
+    row.judged = {scratch.probabilities[best], best == label};
+    row.is_known = label < model.n_classes();  // an intent without a training row is none that the model knows
+    f.unseen_rows.push_back(row);
+  }
 }
 
 // Both passes of LabelDoubt over the rows that some fold has held out.
@@ -421,13 +472,12 @@ void IntentTrainer::Encode() {
   f.parts.confidence_threshold = result_.confidence_threshold;
   result_.artifact = EncodeIntentModel(f.parts);
   result_.features = f.parts.space.columns();
-  f.parts = {};
 }
 
 void IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
                              ScoringScratch& scratch, std::vector<ScoredRow>& all, std::vector<ScoredRow>& recent,
                              bool collect) {
-  const std::string_view text = dataset_.test_text(row);
+  const std::string_view text = dataset_.text(row);
   model.Margins(text, budget_->stop, scratch);
   const uint32_t best = model.Best(scratch);
   model.Probabilities(scratch);

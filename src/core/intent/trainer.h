@@ -79,7 +79,8 @@ struct TrainingResult {
   uint64_t features = 0;
   float confidence_threshold = 0;  // of the version: the one given, or a higher one for the target precision
   PrecisionTarget precision_target;
-  uint64_t novelty_rows = 0;  // held-out rows that familiarity is measured by; 0: the version cannot tell
+  uint64_t limit_rows = 0;              // rows that familiarity and the threshold are measured by; 0: none could be
+  bool limits_from_validation = false;  // they are validation rows, not held-out training rows
   Decisions decisions;
   TextKey dataset_digest{};  // over every row that took part, independent of their order
   Evaluation candidate, live;
@@ -113,6 +114,8 @@ class IntentTrainer {
   Resumable Fit();
   Resumable FindLabelIssues();
   Resumable SetLimits();
+  Resumable LookAtHeldOutRows();
+  Resumable LookAtValidationRows();
   Resumable Score();
   Resumable ScoreVersion(const IntentModel& model, bool live);
   std::vector<uint32_t> NumberLabels(const IntentModel& model);
