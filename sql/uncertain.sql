@@ -59,7 +59,7 @@ select train('m', '{"calibration": "none"}') is not null as trained;
 select uncertain_reason, familiarity is null as cannot_tell from predict_intent('zkwx', 'm');
 update ai_models set confidence_threshold = null where model_name = 'm';
 
--- a target precision chooses the threshold on held-out rows and says what it costs
+-- a target precision chooses the threshold on unseen rows and says what it costs
 select train('p', '{"target_precision": 0.95}') as precise \gset
 select t ->> 'target' as target, t ->> 'reached' as reached, (t ->> 'precision')::float8 >= 0.95 as precise,
   (t ->> 'coverage')::float8 between 0.5 and 0.95 as part_is_covered, t ->> 'rows' as rows,
@@ -92,3 +92,7 @@ select c, train('p', c) from (values ('{"target_precision": 1}'::jsonb)) v (c);
 select train('p', '{"target_precision": "high"}');
 select train('p', '{"out_of_scope": 0.9}');
 select train('p', '{"out_of_scop": 0.1}');
+
+drop function train;
+drop table lesson, message, usual;
+drop extension pg_retrain;
