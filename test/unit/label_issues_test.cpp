@@ -74,7 +74,8 @@ TEST(Trainer, FindsTheLabelsThatWereSwapped) {
         for (int i = 0; i < 6; ++i) {
           const char* const words[] = {"refund", "password", "parcel"};
           const char* const more[] = {"money back", "login", "courier"};
-          const std::string text = "message " + std::to_string(i) + " about the " + (i < 3 ? words : more)[i % 3];
+          const std::string text =
+              "message " + std::to_string(i) + " about the " + (i < 3 ? words[i % 3] : more[i % 3]);
           found += issue.key == KeyOfText(text, Stop{});
         }
       }
