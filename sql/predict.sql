@@ -112,7 +112,7 @@ select decision_source as deleted from predict_intent('¿dónde está el paquete
 update ai_models set confidence_threshold = 1 where model_name = 'default';
 select is_uncertain as version_before_the_threshold from predict_intent('el recibo');
 select train('default', p_config => '{"calibration": "none"}') as third \gset
-select predicted_intent, confidence < 1 as below, decision, is_uncertain from predict_intent('el recibo y la talla del paquete');
+select confidence < 1 as below, decision, is_uncertain from predict_intent('el recibo y la talla del paquete');
 select confidence_threshold from ai_model_metadata where id = :third;
 select classify_intent('el recibo y la talla del paquete') <> 'UNCERTAIN' as classify_gives_the_intent;
 update ai_models set confidence_threshold = 0 where model_name = 'default';

@@ -146,6 +146,36 @@ cross join lateral (
   values (digest_of('asc', '1', config)), (digest_of('desc', '1', config)), (digest_of('asc', '4', config))) d (digest)
 group by config order by config;
 
+-- an incremental run starts from the live version, takes in new intents and new words, says what it did, and can be verified
+create table lessons as
+  select format('%s %s please, number %s', i, chr(97 + n % 7), n) as text, i as intent,
+    case when n % 5 = 4 then 'test' else 'train' end as split, 1 as batch
+  from unnest('{alpha,beta,gamma,delta}'::text[]) i, generate_series(1, 100) n;
+select status from train_intent_model('grows', 'incremental', p_source => 'select text, intent, split from lessons where batch = 1');
+select jsonb_pretty(metrics -> 'start') as from_nothing from ai_model_metadata where model_name = 'grows';
+insert into lessons select format('zeppelin %s, number %s', i, n), i, 'train', 2 from unnest('{alpha,omega}'::text[]) i, generate_series(1, 5) n;
+select model_version_id as grown, status, run_type, total_intents
+from train_intent_model('grows', 'incremental', p_promote => 'always', p_source => 'select text, intent, split from lessons') \gset
+select :'status' as status, :'run_type' as run_type, :total_intents as intents, jsonb_pretty(metrics -> 'start') as start
+from ai_model_metadata where id = :grown;
+select classify_intent('omega', 'grows'), classify_intent('zeppelin alpha', 'grows');
+select verify_model(:grown) ->> 'matches' as the_same_again;
+select model_version_id as full from train_intent_model('grows', p_promote => 'never', p_source => 'select text, intent, split from lessons') \gset
+select metrics ? 'start' as a_full_run_starts_nowhere from ai_model_metadata where id = :full;
+select count(*) filter (where p.predicted_intent <> q.predicted_intent) as answered_otherwise
+from lessons, predict_intent(text, 'grows', p_version_id => :grown) p, predict_intent(text, 'grows', p_version_id => :full) q;
+-- without its state, or without the version it came from
+select promote_model(import_model(export_model(:grown), 'moved'), 'from elsewhere') is not null as moved;
+select model_version_id as after_moving from train_intent_model('moved', 'incremental', p_source => 'select text, intent, split from lessons') \gset
+select metrics #>> '{start,reason}' as reason from ai_model_metadata where id = :after_moving;
+\set VERBOSITY terse
+update ai_model_versions set training_state = null where id = :grown;
+\set VERBOSITY default
+select drop_model_version(min(id)) is not null as dropped from ai_model_versions where model_name = 'grows';
+\set VERBOSITY sqlstate
+select verify_model(:grown);
+\set VERBOSITY default
+
 -- every recipe learns what words tell, and an intent of a single row breaks none
 select config, (r).status, (r).total_intents, (r).intent_accuracy = 1 as right_on_all_test_rows
 from (values ('{}'::jsonb), ('{"preset": "classic"}'), ('{"calibration": "none"}'), ('{"calibration": "sigmoid"}'),
@@ -179,4 +209,5 @@ reset pg_retrain.training_memory;
 select count(*) from ai_training_runs where status = 'running' or model_name = 'large';
 
 drop function record_messages, heavier, heavier_people, digest_of;
+drop table lessons;
 drop extension pg_retrain;

@@ -28,8 +28,19 @@ RETRAIN_FUNCTION(verify_model);
 // Longest stretch without a look at the server's interrupts.
 static constexpr std::chrono::milliseconds kStep{25};
 
-static retrain::TrainingRequest* make_request(const TrainingOrder& order, const ConfigValues& config,
-                                              const uint8_t* live, size_t live_size, uint64_t memory, int threads) {
+// Bytes of a detoasted bytea, or none.
+struct Bytes {
+  const uint8_t* data;
+  size_t size;
+};
+
+static Bytes bytes_of(const bytea* value) {
+  if (value == nullptr) return {nullptr, 0};
+  return {reinterpret_cast<const uint8_t*>(VARDATA_ANY(value)), static_cast<size_t>(VARSIZE_ANY_EXHDR(value))};
+}
+
+static retrain::TrainingRequest* make_request(const TrainingOrder& order, const ConfigValues& config, Bytes live,
+                                              Bytes live_state, uint64_t memory, int threads) {
   auto request = std::make_unique<retrain::TrainingRequest>();
   request->config = retrain::ParseIntentConfig({config.values, config.size});
   request->min_samples = static_cast<uint64_t>(order.min_samples);
@@ -39,9 +50,11 @@ static retrain::TrainingRequest* make_request(const TrainingOrder& order, const 
   request->threads = threads;
   request->gate = {order.max_f1_regression, static_cast<uint64_t>(order.recent_min_rows), order.recent_min_ratio};
   request->recent_since = order.recent_since;
-  request->has_live = live != nullptr;
+  request->has_live = live.data != nullptr;
   request->find_label_issues = order.label_issues;
-  if (live != nullptr) request->live_artifact.assign(live, live + live_size);
+  request->incremental = order.incremental;
+  request->live_artifact.assign(live.data, live.data + live.size);
+  request->live_state.assign(live_state.data, live_state.data + live_state.size);
   return request.release();
 }
 
@@ -57,18 +70,13 @@ static void trim_after(MemoryContext context) {
 
 retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder& order) {
   const ConfigValues config = read_config(order.config);
-  const uint8_t* live = nullptr;
-  size_t live_size = 0;
-  if (order.live_artifact != nullptr) {
-    live = reinterpret_cast<const uint8_t*>(VARDATA_ANY(order.live_artifact));
-    live_size = VARSIZE_ANY_EXHDR(order.live_artifact);
-  }
+  const Bytes live = bytes_of(order.live_artifact), live_state = bytes_of(order.live_state);
   trim_after(context);
   const uint64_t memory = settings::training_memory();
   const int threads = settings::max_threads();
   auto* trainer = make_owned<retrain::IntentTrainer>(context, [&] {
     const std::unique_ptr<retrain::TrainingRequest> request(
-        make_request(order, config, live, live_size, memory, threads));
+        make_request(order, config, live, live_state, memory, threads));
     return new retrain::IntentTrainer(std::move(*request));
   });
   progress_begin(context, order.model_name);
@@ -88,12 +96,14 @@ retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder&
   return trainer;
 }
 
-static bytea* artifact_of(const retrain::TrainingResult& result) {
-  const size_t size = result.artifact.size();
-  auto* artifact = static_cast<bytea*>(palloc(VARHDRSZ + size));
-  SET_VARSIZE(artifact, VARHDRSZ + size);
-  memcpy(VARDATA(artifact), result.artifact.data(), size);
-  return artifact;
+// Null for no bytes.
+static Datum bytea_of(const std::vector<uint8_t>& bytes, char* null) {
+  *null = bytes.empty() ? 'n' : ' ';
+  if (bytes.empty()) return static_cast<Datum>(0);
+  auto* value = static_cast<bytea*>(palloc(VARHDRSZ + bytes.size()));
+  SET_VARSIZE(value, VARHDRSZ + bytes.size());
+  memcpy(VARDATA(value), bytes.data(), bytes.size());
+  return PointerGetDatum(value);
 }
 
 static Datum result_jsonb(MemoryContext context, const retrain::TrainingResult& result) {
@@ -118,6 +128,12 @@ Datum begin_value(const char* name) {
     ereport(ERROR,
             (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the beginning of a training gives no value for \"%s\"", name)));
   return value;
+}
+
+static bytea* begin_bytea(const char* name) {
+  bool is_null;
+  const Datum value = begin_column(name, &is_null);
+  return is_null ? nullptr : DatumGetByteaPCopy(value);
 }
 
 static char* argument_cstring(FunctionCallInfo fcinfo, int n) {
@@ -150,9 +166,9 @@ static pg_uuid_t* begin_run(FunctionCallInfo fcinfo, Oid schema, TrainingOrder* 
   order->own_query = source == nullptr;
   order->label_issues = false;
   order->query = source != nullptr ? source : TextDatumGetCString(begin_value("rows_query"));
-  bool no_live;
-  const Datum live = begin_column("live_artifact", &no_live);
-  order->live_artifact = no_live ? nullptr : DatumGetByteaPCopy(live);
+  order->live_artifact = begin_bytea("live_artifact");
+  order->live_state = begin_bytea("live_state");
+  order->incremental = DatumGetBool(begin_value("incremental"));
   order->min_samples = DatumGetInt32(begin_value("min_samples"));
   order->human_weight = DatumGetFloat4(begin_value("human_weight"));
   order->max_f1_regression = DatumGetFloat4(begin_value("max_f1_regression"));
@@ -188,16 +204,14 @@ Datum train_intent_model(PG_FUNCTION_ARGS) {
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
   const retrain::TrainingResult& result = run_training(context, order)->result();
-  Oid types[] = {UUIDOID, JSONBOID, BYTEAOID, TEXTOID};
-  char nulls[] = "    ";
-  Datum values[4] = {UUIDPGetDatum(run_id), result_jsonb(context, result), static_cast<Datum>(0),
-                     CStringGetTextDatum(promote)};
-  if (result.failed)
-    nulls[2] = 'n';
-  else
-    values[2] = PointerGetDatum(artifact_of(result));
+  Oid types[] = {UUIDOID, JSONBOID, BYTEAOID, TEXTOID, BYTEAOID};
+  char nulls[] = "     ";
+  Datum values[5] = {UUIDPGetDatum(run_id), result_jsonb(context, result), static_cast<Datum>(0),
+                     CStringGetTextDatum(promote), static_cast<Datum>(0)};
+  values[2] = bytea_of(result.artifact, &nulls[2]);
+  values[4] = bytea_of(result.state, &nulls[4]);
   MemoryContextDelete(context);
-  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4)", own_name(schema, "retrain_finish_run")), 4, types,
+  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4, $5)", own_name(schema, "retrain_finish_run")), 5, types,
                     values, nulls, SPI_OK_SELECT);
   const HeapTupleHeader row = SPI_returntuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
   SPI_finish();
@@ -227,15 +241,15 @@ Datum verify_model(PG_FUNCTION_ARGS) {
   order.human_weight = DatumGetFloat4(begin_value("human_weight"));
   order.confidence_threshold = DatumGetFloat4(begin_value("confidence_threshold"));
   order.recent_since = retrain::kNoTime;
+  order.live_artifact = begin_bytea("live_artifact");
+  order.live_state = begin_bytea("live_state");
+  order.incremental = DatumGetBool(begin_value("incremental"));
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
   const retrain::TrainingResult& result = run_training(context, order)->result();
   char nulls[] = "   ";
   values[1] = result_jsonb(context, result);
-  if (result.failed)
-    nulls[2] = 'n';
-  else
-    values[2] = PointerGetDatum(artifact_of(result));
+  values[2] = bytea_of(result.artifact, &nulls[2]);
   MemoryContextDelete(context);
   run_own_statement(psprintf("SELECT %s($1, $2, $3)", own_name(schema, "retrain_finish_verification")), 3, types,
                     values, nulls, SPI_OK_SELECT);

@@ -15,6 +15,8 @@ struct TrainingOrder {
   bool own_query;        // made by the extension, not by the caller
   bool label_issues;     // look for doubtful labels as well
   bytea* live_artifact;  // null: no live version
+  bool incremental;      // start from live_state
+  bytea* live_state;     // null: the live version keeps none
   int32 min_samples;
   float4 human_weight, max_f1_regression, recent_min_ratio, confidence_threshold;
   int32 recent_min_rows;

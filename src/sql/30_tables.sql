@@ -191,6 +191,7 @@ create table @extschema@.ai_model_versions (
   status text not null default 'candidate' check (status in ('candidate', 'live', 'retired', 'rejected')),
   created_at timestamptz not null default clock_timestamp(),
   created_by text not null default current_user,
+  training_state bytea,
   unique (model_name, version),
   constraint ai_model_versions_live_check check (is_active = (status = 'live')),
   constraint ai_model_versions_artifact_check check (
@@ -199,6 +200,7 @@ create table @extschema@.ai_model_versions (
 
 -- Already dense bytes; beyond 512 MB a bytea can be stored but no longer dumped, hence the limit far below.
 alter table @extschema@.ai_model_versions alter column artifact set storage external;
+alter table @extschema@.ai_model_versions alter column training_state set storage external;
 
 create unique index ai_model_versions_live_idx on @extschema@.ai_model_versions (model_name) where is_active;
 create index ai_model_versions_run_idx on @extschema@.ai_model_versions (run_id);

@@ -219,6 +219,7 @@ as $function$
     ('table', 'ai_training_runs', 'insert', null, array['trainer']),
     ('table', 'ai_training_runs', 'update', null, array['trainer']),
     ('table', 'ai_model_versions', 'insert', null, array['trainer']),
+    ('table', 'ai_model_versions', 'select', array['training_state'], array['trainer']),
     ('table', 'ai_model_versions', 'update', array['status', 'is_active'], array['trainer']),
     ('table', 'ai_model_versions', 'delete', null, array['trainer']),
     ('table', 'ai_model_deployments', 'insert', null, array['trainer']),

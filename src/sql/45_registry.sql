@@ -24,7 +24,8 @@ create function @extschema@.retrain_insert_version(
   p_run_id uuid,
   p_artifact bytea,
   p_status text,
-  p_facts jsonb
+  p_facts jsonb,
+  p_training_state bytea default null
 ) returns bigint
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -45,7 +46,7 @@ begin
   perform @extschema@.retrain_lock(p_model_name, 1);
   insert into @extschema@.ai_model_versions (
     model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_crc32c, artifact_bytes, labels,
-    training_samples, accuracy, f1_score, confidence_threshold, metrics, training_timestamp, status)
+    training_samples, accuracy, f1_score, confidence_threshold, metrics, training_timestamp, status, training_state)
   values (
     p_model_name,
     @extschema@.retrain_next_version(p_model_name),
@@ -67,7 +68,8 @@ begin
     (p_facts ->> 'confidence_threshold')::real,
     case when jsonb_typeof(p_facts -> 'metrics') = 'object' then p_facts -> 'metrics' else '{}' end,
     coalesce((p_facts ->> 'training_timestamp')::timestamptz, clock_timestamp()),
-    p_status)
+    p_status,
+    p_training_state)
   returning ai_model_versions.id into v_id;
   return v_id;
 end
@@ -419,6 +421,7 @@ begin
     and new.created_at = old.created_at
     and new.created_by = old.created_by
     and new.artifact = old.artifact
+    and new.training_state is not distinct from old.training_state
   then
     return new;
   end if;

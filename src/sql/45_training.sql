@@ -22,6 +22,8 @@ create function @extschema@.retrain_begin_run(
   out effective_config jsonb,
   out live_version_id bigint,
   out live_artifact bytea,
+  out incremental boolean,
+  out live_state bytea,
   out min_samples integer,
   out human_weight real,
   out max_f1_regression real,
@@ -81,7 +83,9 @@ begin
     rows_query := @extschema@.retrain_rows_query(p_model_name);
   end if;
 
-  select v.id, v.artifact into live_version_id, live_artifact
+  incremental := p_run_type = 'incremental';
+  select v.id, v.artifact, case when incremental then v.training_state end
+  into live_version_id, live_artifact, live_state
   from @extschema@.ai_model_versions v
   where v.model_name = p_model_name and v.is_active;
 
@@ -155,7 +159,8 @@ create function @extschema@.retrain_finish_run(
   p_run_id uuid,
   p_result jsonb,
   p_artifact bytea,
-  p_promote text
+  p_promote text,
+  p_training_state bytea default null
 ) returns @extschema@.ai_training_runs
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -222,7 +227,8 @@ begin
       p_result || jsonb_build_object(
         'accuracy', v_run.intent_accuracy,
         'f1_score', v_run.intent_f1_score,
-        'training_timestamp', v_run.completed_at));
+        'training_timestamp', v_run.completed_at),
+      p_training_state);
     if v_run.deployed then
       perform @extschema@.retrain_set_live(
         v_run.model_name, v_run.model_version_id, v_reason, v_run.triggered_by, 'training');

@@ -7,7 +7,10 @@ create function @extschema@.retrain_begin_verification(
   out source text,
   out rows_query text,
   out human_weight real,
-  out confidence_threshold real)
+  out confidence_threshold real,
+  out incremental boolean,
+  out live_artifact bytea,
+  out live_state bytea)
   language plpgsql stable parallel unsafe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -26,6 +29,21 @@ begin
         detail = format('Version %s of model "%s" has no training run: it was imported, or its run was deleted.',
           v_version.version, v_version.model_name),
         hint = 'Verify the version in the database that trained it.';
+  end if;
+  -- An incremental training depends on the version it started from as well, unless it says that it started from nothing.
+  incremental := coalesce((
+    select v.metrics #>> '{start,from}' = 'live' from @extschema@.ai_model_versions v where v.id = p_version_id), false);
+  if incremental then
+    select v.artifact, v.training_state into live_artifact, live_state
+    from @extschema@.ai_model_versions v
+    where v.id = v_run.baseline_version_id;
+    if not found then
+      raise exception 'version % cannot be trained again', p_version_id
+        using errcode = 'object_not_in_prerequisite_state',
+          detail = format('Its training was incremental and started from version id %s, which was dropped.',
+            v_run.baseline_version_id),
+          hint = 'Train a full run to have a version that stands for itself.';
+    end if;
   end if;
   model_name := v_version.model_name;
   effective_config := v_run.model_config;

@@ -24,6 +24,7 @@ create trigger ai_intent_corrections_append_only
 -- Not on status and is_active, so that a promotion never reads the artifact.
 create trigger ai_model_versions_immutable
   before update of id, model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_crc32c, artifact_bytes,
-    labels, training_samples, accuracy, f1_score, confidence_threshold, metrics, training_timestamp, created_at, created_by
+    labels, training_samples, accuracy, f1_score, confidence_threshold, metrics, training_timestamp, created_at, created_by,
+    training_state
   on @extschema@.ai_model_versions
   for each row execute function @extschema@.retrain_versions_immutable();

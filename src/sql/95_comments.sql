@@ -77,6 +77,8 @@ comment on column @extschema@.ai_model_versions.artifact is 'The model itself; a
 comment on column @extschema@.ai_model_versions.artifact_sha256 is 'SHA-256 of the artifact, lower-case hexadecimal.';
 comment on column @extschema@.ai_model_versions.artifact_crc32c is
   'CRC-32C in the artifact''s header, checked whenever a connection loads it; null: the SHA-256 is checked instead, slower.';
+comment on column @extschema@.ai_model_versions.training_state is
+  'What an incremental training that starts from this version needs, with hashes of the texts it learnt from; null when imported.';
 comment on column @extschema@.ai_model_versions.run_id is 'The run that made it; null when it was imported.';
 comment on column @extschema@.ai_model_versions.accuracy is 'On the test rows of its training; null without any.';
 comment on column @extschema@.ai_model_versions.f1_score is 'Macro F1 on the same rows.';
@@ -172,7 +174,7 @@ comment on function @extschema@.retrain_lock(text, integer) is
   'Internal: a model''s advisory lock to the end of the transaction (0 training, 1 registry, 2 access).';
 comment on function @extschema@.retrain_begin_run(text, text, text, jsonb, text, text) is
   'Internal: opens a training run; train_intent_model() calls it.';
-comment on function @extschema@.retrain_finish_run(uuid, jsonb, bytea, text) is
+comment on function @extschema@.retrain_finish_run(uuid, jsonb, bytea, text, bytea) is
   'Internal: closes a training run and registers its version; train_intent_model() calls it.';
 comment on function @extschema@.retrain_begin_verification(bigint) is
   'Internal: what verify_model() trains a version again from.';
@@ -184,7 +186,7 @@ comment on function @extschema@.retrain_mark_rows(text, uuid, timestamptz) is
   'Internal: marks the rows that a run learnt from.';
 comment on function @extschema@.retrain_rows_query(text) is 'Internal: the training dataset of a model as a query.';
 comment on function @extschema@.retrain_next_version(text) is 'Internal: an unused version name.';
-comment on function @extschema@.retrain_insert_version(text, uuid, bytea, text, jsonb) is
+comment on function @extschema@.retrain_insert_version(text, uuid, bytea, text, jsonb, bytea) is
   'Internal: adds a version.';
 comment on function @extschema@.retrain_set_live(text, bigint, text, text, text) is
   'Internal: makes a version live and writes the history.';

@@ -85,6 +85,13 @@ struct FitResult {
   double last_progress = 0;
 };
 
+// Steps to the end and leaves the results in the fit.
+inline void Finish(LinearFit& fit) {
+  const StepBudget budget{std::chrono::steady_clock::now() + std::chrono::hours(1), Stop{}, 1};
+  while (!fit.Step(budget)) {
+  }
+}
+
 inline FitResult Finish(std::unique_ptr<LinearFit> fit, int threads = 1, int step_microseconds = 20000) {
   FitResult result;
   for (;;) {

@@ -200,6 +200,43 @@ TEST(Floors, OutOfScope) {
   EXPECT_GE(accuracy, 0.90);
 }
 
+// One row in a hundred comes later: an incremental training answers as a full one.
+TEST(Floors, AnIncrementalTrainingAnswersAsAFullOne) {
+  const auto rows = ReadCsv("intent_en_clinc150.csv");
+  std::vector<Row> before;
+  size_t later = 0;
+  for (const Row& row : rows)
+    if (row.split != "train" || later++ % 100 != 0) before.push_back(row);
+  const auto train = [](const std::vector<Row>& some, const TrainingResult* live) {
+    TrainingRequest request;
+    request.memory_budget = 1ull << 30;
+    request.threads = 2;
+    request.incremental = live != nullptr;
+    request.has_live = live != nullptr;
+    if (live != nullptr) request.live_artifact = live->artifact, request.live_state = live->state;
+    IntentTrainer trainer(std::move(request));
+    for (const Row& row : some) trainer.Add({row.text, row.intent, 1, row.split, kNoTime, false}, Stop{});
+    while (!trainer.Step({std::chrono::steady_clock::now() + std::chrono::seconds(1), Stop{}, 2})) {
+    }
+    return trainer.result();
+  };
+  const TrainingResult live = train(before, nullptr), full = train(rows, nullptr), incremental = train(rows, &live);
+  EXPECT_EQ(incremental.start.new_rows, 150u);
+  EXPECT_TRUE(incremental.start.calibration_kept) << incremental.start.reason;
+  EXPECT_LE(incremental.candidate.all.expected_calibration_error, 0.05);
+  const IntentModel a(full.artifact), b(incremental.artifact);
+  ScoringScratch x, y;
+  size_t tests = 0, equal = 0;
+  for (const Row& row : rows) {
+    if (row.split != "test") continue;
+    a.Margins(row.text, Stop{}, x);
+    b.Margins(row.text, Stop{}, y);
+    ++tests;
+    equal += a.Best(x) == b.Best(y);
+  }
+  EXPECT_GE(static_cast<double>(equal) / static_cast<double>(tests), 0.998);
+}
+
 TEST(Floors, SpanishSets) {
   EXPECT_GE(Compare(ReadCsv("intent_es_assistant_skills.csv"), IntentConfig{}, {}).accuracy, 0.915);
   EXPECT_GE(Compare(ReadCsv("intent_es_helpdesk_glpi.csv"), IntentConfig{}, {}).accuracy, 0.92);

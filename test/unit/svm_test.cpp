@@ -144,6 +144,137 @@ TEST(Svm, ClassWeightRaisesTheCostOfOwnRowsOnly) {
   }
 }
 
+// The duals of a fit over the rows before `n`, for a problem with all rows.
+DualSolution DualsOfTheFirst(const OwnedProblem& p, size_t n, LinearOptions options) {
+  OwnedProblem part(p.rows.columns, p.n_classes);
+  part.class_weights = p.class_weights;
+  for (size_t i = 0; i < n; ++i) {
+    part.rows.entries.insert(part.rows.entries.end(), p.rows.row(i).begin(), p.rows.row(i).end());
+    part.rows.begin.push_back(part.rows.entries.size());
+    part.labels.push_back(p.labels[i]);
+    part.row_weights.push_back(p.row_weights[i]);
+  }
+  options.keep_duals = true;
+  auto fit = MakeSvmFit(part.view(), options);
+  Finish(*fit);
+  DualSolution duals = fit->TakeDuals().value();
+  duals.begin.resize(p.size() + 1, duals.begin.back());
+  return duals;
+}
+
+// Something to start from that has nothing to do with the problem.
+DualSolution AnyDuals(const OwnedProblem& p) {
+  Rng rng(13);
+  DualSolution duals;
+  for (size_t i = 0; i < p.size(); ++i) {
+    for (uint32_t k = rng.Below(8); k < p.n_classes; k += 1 + rng.Below(16))
+      duals.entries.push_back({k, static_cast<float>(rng.Below(100)) / 50});
+    duals.begin.push_back(duals.entries.size());
+  }
+  return duals;
+}
+
+TEST(Svm, ARestartReachesTheOptimumFromAnywhere) {
+  const OwnedProblem p = RandomProblem(60, 7, 35, 11);
+  const DualSolution start = AnyDuals(p);
+  const std::vector<uint32_t> fresh{3, 30, 59};
+  LinearOptions options = Tight(0.7);
+  options.start = &start;
+  options.fresh_rows = fresh;
+  ExpectClose(Fit(p, options), Reference(p, 0.7), 0.02);
+}
+
+TEST(Svm, ARestartReachesTheOptimumOfAllRows) {
+  for (const uint32_t n_classes : {2u, 3u, 7u}) {
+    const OwnedProblem p = RandomProblem(120, 7, n_classes, 12);
+    const DualSolution start = DualsOfTheFirst(p, 110, Tight());
+    std::vector<uint32_t> fresh;
+    for (uint32_t i = 110; i < 120; ++i) fresh.push_back(i);
+    LinearOptions options = Tight();
+    options.start = &start;
+    options.fresh_rows = fresh;
+    auto fit = MakeSvmFit(p.view(), options);
+    Finish(*fit);
+    ExpectClose(Dequantise(fit->TakeWeights()), Reference(p, 1.0), 0.02);
+    // Before anything is learnt of them the fresh rows are scored by the fit that has not seen them.
+    const std::vector<float> margins = fit->TakeHeldOutMargins();
+    ASSERT_EQ(margins.size(), fresh.size() * n_classes);
+    OwnedProblem before(p.rows.columns, n_classes);
+    for (size_t i = 0; i < 110; ++i) {
+      std::vector<float> row(p.rows.columns);
+      for (const SparseEntry& x : p.rows.row(i)) row[x.column] = x.value;
+      before.Add(row, p.labels[i]);
+    }
+    const DenseWeights w = Reference(before, 1.0);
+    for (size_t f = 0; f < fresh.size(); ++f)
+      for (uint32_t k = 0; k < n_classes; ++k) EXPECT_NEAR(margins[f * n_classes + k], Margin(p, fresh[f], k, w), 0.02);
+  }
+}
+
+TEST(Svm, ARestartFromItsOwnDualsChangesNothing) {
+  const OwnedProblem p = RandomProblem(300, 20, 6, 3);
+  LinearOptions options = Tight();
+  options.keep_duals = true;
+  auto first = MakeSvmFit(p.view(), options);
+  Finish(*first);
+  const DualSolution duals = first->TakeDuals().value();
+  options.start = &duals;
+  auto second = MakeSvmFit(p.view(), options);
+  Finish(*second);
+  ExpectClose(Dequantise(second->TakeWeights()), Dequantise(first->TakeWeights()), 0.01);
+}
+
+TEST(Svm, ARestartGivesTheSameBytesForAnyThreadsAndSteps) {
+  OwnedProblem p = RandomProblem(400, 30, 40, 4);
+  const DualSolution start = AnyDuals(p);
+  const std::vector<uint32_t> fresh{0, 1, 100, 399};
+  LinearOptions options;
+  options.start = &start;
+  options.fresh_rows = fresh;
+  const FitResult once = Finish(MakeSvmFit(p.view(), options), 1, 10'000'000);
+  for (const int threads : {1, 4})
+    EXPECT_TRUE(SameBytes(once, Finish(MakeSvmFit(p.view(), options), threads, 50))) << threads;
+}
+
+TEST(Svm, DualsThatDoNotFitAreRefused) {
+  const OwnedProblem p = RandomProblem(20, 5, 3, 5);
+  const DualSolution good = DualsOfTheFirst(p, 20, LinearOptions{});
+  const std::vector<uint32_t> beyond{20}, twice{3, 3};
+  const auto refused = [&p](const DualSolution& start, std::span<const uint32_t> fresh) {
+    LinearOptions options;
+    options.start = &start;
+    options.fresh_rows = fresh;
+    EXPECT_THROW(MakeSvmFit(p.view(), options), Error);
+  };
+  refused(good, beyond);
+  refused(good, twice);
+  DualSolution bad = good;
+  bad.entries[0].alpha = -1;
+  refused(bad, {});
+  bad = good;
+  bad.entries[0].alpha = NAN;
+  refused(bad, {});
+  bad = good;
+  bad.entries[0].label = 3;
+  refused(bad, {});
+  bad = good;
+  bad.begin.pop_back();
+  refused(bad, {});
+}
+
+TEST(Svm, TooManyDualsAreNotKept) {
+  // Random labels: every row is a support vector of most classes.
+  OwnedProblem p = RandomProblem(200, 3, 40, 6);
+  Rng rng(7);
+  for (uint32_t& label : p.labels) label = rng.Below(40);
+  LinearOptions options;
+  options.c = 1e-3;
+  options.keep_duals = true;
+  auto fit = MakeSvmFit(p.view(), options);
+  Finish(*fit);
+  EXPECT_FALSE(fit->TakeDuals().has_value());
+}
+
 TEST(Svm, SameBytesForAnyThreadsAndSteps) {
   OwnedProblem p = RandomProblem(600, 40, 50, 8);
   for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(i % 97 == 0 ? kNeverHeldOut : static_cast<uint8_t>(i % 3));

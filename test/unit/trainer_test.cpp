@@ -240,6 +240,129 @@ TEST(Trainer, TheLiveVersionIsScoredOnTheSameRows) {
   EXPECT_EQ(Train(request, rows).verdict.rule, "live_unreadable");
 }
 
+// A request to start from what `base` left.
+TrainingRequest From(const TrainingResult& base) {
+  TrainingRequest request = Request();
+  request.incremental = true;
+  request.has_live = true;
+  request.live_artifact = base.artifact;
+  request.live_state = base.state;
+  return request;
+}
+
+TEST(Trainer, AnIncrementalTrainingComesToWhatAFullOneComesTo) {
+  auto rows = Lessons(900);
+  const TrainingResult base = Train(Request(), rows);
+  // New rows with a new word, and a new intent.
+  for (int i = 0; i < 10; ++i) rows.push_back({"garbanzo devolución " + std::to_string(i), "refund", "train"});
+  for (int i = 0; i < 10; ++i)
+    rows.push_back({"quiero una factura número " + std::to_string(i), "invoice", i % 5 == 4 ? "test" : "train"});
+  const TrainingResult full = Train(Request(), rows), incremental = Train(From(base), rows);
+  ASSERT_FALSE(incremental.failed) << incremental.failure;
+  EXPECT_TRUE(incremental.start.from_live);
+  EXPECT_TRUE(incremental.start.calibration_kept) << incremental.start.reason;
+  EXPECT_EQ(incremental.start.new_rows, 18u);
+  EXPECT_EQ(incremental.start.known_rows, full.training_rows - 18);
+  EXPECT_EQ(incremental.start.gone_rows, 0u);
+  EXPECT_EQ(incremental.labels, full.labels);
+  EXPECT_EQ(incremental.features, full.features);
+  EXPECT_EQ(incremental.dataset_digest, full.dataset_digest);
+  const IntentModel a(full.artifact), b(incremental.artifact);
+  ScoringScratch x, y;
+  for (const Row& row : rows) {
+    a.Margins(row.text, Stop{}, x);
+    b.Margins(row.text, Stop{}, y);
+    EXPECT_EQ(a.Best(x), b.Best(y)) << row.text;
+    for (uint32_t k = 0; k < a.n_classes(); ++k) EXPECT_NEAR(x.margins[k], y.margins[k], 0.15) << row.text;
+  }
+  EXPECT_EQ(Answer(incremental, "una factura"), "invoice");
+  EXPECT_EQ(Answer(incremental, "garbanzo"), "refund");
+}
+
+TEST(Trainer, AnIncrementalTrainingHasOneOutcomeToo) {
+  auto rows = Lessons(300);
+  const TrainingResult base = Train(Request(), rows);
+  rows.resize(296);
+  rows.push_back({"otra devolución", "refund", "train"});
+  const TrainingResult reference = Train(From(base), rows);
+  EXPECT_EQ(reference.start.gone_rows, 3u);
+  EXPECT_EQ(reference.start.new_rows, 1u);
+  Rng rng(1);
+  rng.Shuffle(std::span<Row>(rows));
+  TrainingRequest threaded = From(base);
+  threaded.threads = 4;
+  const TrainingResult other = Train(threaded, rows, std::chrono::microseconds(1));
+  EXPECT_EQ(other.artifact, reference.artifact);
+  EXPECT_EQ(other.state, reference.state);
+}
+
+TEST(Trainer, ACorrectedLabelIsANewRow) {
+  auto rows = Lessons(300);
+  const TrainingResult base = Train(Request(), rows);
+  rows.push_back({rows[0].text, "login", "train", true});
+  const TrainingResult incremental = Train(From(base), rows);
+  EXPECT_EQ(incremental.start.new_rows, 1u);
+  EXPECT_EQ(incremental.start.gone_rows, 1u);
+  EXPECT_EQ(incremental.training_rows, base.training_rows);
+}
+
+TEST(Trainer, AnIncrementalTrainingFitsTheCalibrationAgainWhenItMust) {
+  const auto rows = Lessons(900);
+  const TrainingResult base = Train(Request(), rows);
+
+  auto many = rows;
+  for (int i = 0; i < 40; ++i) many.push_back({"reembolso tarde " + std::to_string(i), "refund", "train"});
+  EXPECT_NE(Train(From(base), many).start.reason.find("40 rows changed"), std::string::npos);
+  // A few at a time add up.
+  many.resize(rows.size() + 20);
+  const TrainingResult some = Train(From(base), many);
+  EXPECT_TRUE(some.start.calibration_kept);
+  for (int i = 0; i < 20; ++i) many.push_back({"courier entrega " + std::to_string(i), "delivery", "train"});
+  EXPECT_NE(Train(From(some), many).start.reason.find("40 rows changed"), std::string::npos);
+
+  auto contradicting = rows;
+  for (int i = 0; i < 20; ++i)
+    contradicting.push_back({"contraseña password login " + std::to_string(i), kLabels[i % 2 * 2], "train"});
+  const TrainingResult surprised = Train(From(base), contradicting);
+  EXPECT_TRUE(surprised.start.from_live);
+  EXPECT_FALSE(surprised.start.calibration_kept);
+  EXPECT_NE(surprised.start.reason.find("contradict"), std::string::npos) << surprised.start.reason;
+
+  TrainingRequest changed = From(base);
+  changed.config.c = 1;
+  EXPECT_EQ(Train(changed, rows).start.reason, "the configuration changed");
+  TrainingRequest sigmoid = From(base);
+  sigmoid.config.calibration = CalibrationKind::kSigmoid;
+  EXPECT_FALSE(Train(sigmoid, rows).start.calibration_kept);
+}
+
+TEST(Trainer, AnIncrementalTrainingWithoutAStartSaysSoAndIsAFullOne) {
+  const auto rows = Lessons(150);
+  const TrainingResult full = Train(Request(), rows);
+  EXPECT_FALSE(full.incremental);
+  const auto from_nothing = [&](const TrainingRequest& request) {
+    const TrainingResult result = Train(request, rows);
+    EXPECT_TRUE(result.incremental);
+    EXPECT_FALSE(result.start.from_live);
+    EXPECT_EQ(result.start.new_rows, result.training_rows);
+    EXPECT_FALSE(result.start.reason.empty());
+    EXPECT_EQ(result.artifact == full.artifact, request.config.classifier == "linear_svm");
+    return result.start.reason;
+  };
+  TrainingRequest request = Request();
+  request.incremental = true;
+  EXPECT_EQ(from_nothing(request), "there is no live version");
+  request = From(full);
+  request.live_state.clear();
+  EXPECT_EQ(from_nothing(request), "the live version keeps no state to start from");
+  request = From(full);
+  request.live_state.resize(100);
+  EXPECT_NE(from_nothing(request).find("corrupt"), std::string::npos);
+  request = From(full);
+  request.config.classifier = "logistic_regression";
+  EXPECT_NE(from_nothing(request).find("logistic_regression"), std::string::npos);
+}
+
 TEST(Trainer, AStopEndsTheStep) {
   const Stop running{never};
   IntentTrainer trainer(Request());

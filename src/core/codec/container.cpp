@@ -64,7 +64,7 @@ std::optional<uint32_t> StatedChecksum(std::span<const uint8_t> artifact) noexce
   return crc;
 }
 
-ContainerReader::ContainerReader(std::span<const uint8_t> artifact, Checksum checksum) {
+ContainerReader::ContainerReader(std::span<const uint8_t> artifact, Checksum checksum, ModelKind expected) {
   if (artifact.size() < kHeaderBytes) Corrupted(std::to_string(artifact.size()) + " bytes are less than a header");
   ByteReader in(artifact);
   if (std::memcmp(in.Take(sizeof kMagic).data(), kMagic, sizeof kMagic) != 0) Corrupted("it does not start as a model");
@@ -82,7 +82,7 @@ ContainerReader::ContainerReader(std::span<const uint8_t> artifact, Checksum che
     Corrupted(std::to_string(artifact.size()) + " bytes where the header says " + std::to_string(total));
   if (checksum == Checksum::kCompare && Crc32c(artifact.subspan(kCheckedFrom)) != crc)
     Corrupted("the checksum does not match");
-  if (kind != static_cast<uint32_t>(ModelKind::kIntent))
+  if (kind != static_cast<uint32_t>(expected))
     throw Error(ErrorCode::kNotSupported, "stored model is of a kind this release does not know",
                 "kind " + std::to_string(kind), "upgrade the extension's library");
   kind_ = static_cast<ModelKind>(kind);

@@ -30,7 +30,8 @@ namespace retrain {
 inline constexpr uint64_t kMaxArtifactBytes = 256ull << 20;
 inline constexpr size_t kHeaderBytes = 32;
 
-enum class ModelKind : uint32_t { kIntent = 1 };
+// kTrainingState is no model: what a training leaves for the next (intent/training_state.h).
+enum class ModelKind : uint32_t { kIntent = 1, kTrainingState = 1001 };
 
 class ContainerWriter {
  public:
@@ -50,10 +51,11 @@ std::optional<uint32_t> StatedChecksum(std::span<const uint8_t> artifact) noexce
 enum class Checksum { kCompare, kCompared };
 
 // Views into the artifact, which must outlive the reader. The constructor checks header, section table and checksum and
-// throws Error(kDataCorrupted), or Error(kNotSupported) for a format that a newer release wrote.
+// throws Error(kDataCorrupted), or Error(kNotSupported) for another kind than expected or a newer release's format.
 class ContainerReader {
  public:
-  explicit ContainerReader(std::span<const uint8_t> artifact, Checksum checksum = Checksum::kCompare);
+  explicit ContainerReader(std::span<const uint8_t> artifact, Checksum checksum = Checksum::kCompare,
+                           ModelKind expected = ModelKind::kIntent);
 
   ModelKind kind() const noexcept { return kind_; }
   // Throws Error(kDataCorrupted) when there is no such section.

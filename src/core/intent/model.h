@@ -86,6 +86,7 @@ class IntentModel {
   // Fills scratch.probabilities from scratch.margins.
   void Probabilities(ScoringScratch& scratch) const;
   // Of the message last scored.
+  const std::optional<Novelty>& novelty() const noexcept { return novelty_; }
   NoveltyEvidence EvidenceOf(const ScoringScratch& scratch, float unseen_idf) const;
   NoveltyVerdict JudgeNovelty(const ScoringScratch& scratch) const;
   // The features of the message last scored for class k, the largest |contribution| first, then by column.

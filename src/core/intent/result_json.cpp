@@ -73,6 +73,17 @@ void WriteHex(JsonWriter& json, const TextKey& key) {
   json.String(hex);
 }
 
+void WriteStart(JsonWriter& json, const TrainingStart& start) {
+  json.Object().Key("from").String(start.from_live ? "live" : "nothing");
+  json.Key("known_rows").Integer(static_cast<int64_t>(start.known_rows));
+  json.Key("new_rows").Integer(static_cast<int64_t>(start.new_rows));
+  json.Key("gone_rows").Integer(static_cast<int64_t>(start.gone_rows));
+  json.Key("calibration").String(start.calibration_kept ? "kept" : "fitted");
+  json.Key("reason");
+  start.reason.empty() ? void(json.Null()) : void(json.String(start.reason));
+  json.Close();
+}
+
 void WriteScores(JsonWriter& json, const TrainingResult& r) {
   const Metrics& m = r.candidate.all;
   if (m.rows > 0) {
@@ -157,6 +168,10 @@ std::string ToJson(const TrainingResult& r) {
     json.Key("recent");
     r.candidate.recent.rows > 0 ? WriteNumbers(json, r.candidate.recent) : void(json.Null());
     WriteDecisions(json, r);
+    if (r.incremental) {
+      json.Key("start");
+      WriteStart(json, r.start);
+    }
     json.Close();
   }
   return json.Close().Take();

@@ -8,10 +8,13 @@
 #include <tuple>
 
 #include "core/base/error.h"
+#include "core/base/math.h"
+#include "core/base/parallel.h"
 #include "core/base/utf8_clip.h"
 #include "core/eval/folds.h"
 #include "core/eval/label_issues.h"
 #include "core/eval/novelty.h"
+#include "core/intent/training_state.h"
 #include "core/linear/linear.h"
 #include "core/text/vocabulary.h"
 
@@ -26,11 +29,31 @@ constexpr size_t kMinValidationRows = 200;
 // Rows between two looks at the clock: a row costs microseconds.
 constexpr size_t kRowsPerLook = 32;
 
+// A slice of work of one thread between two looks at the clock, some milliseconds: so many rows, or so many terms or
+// bytes of text.
+constexpr size_t kSliceRows = 512, kSliceTerms = size_t{1} << 16, kSliceBytes = size_t{1} << 16;
+
 // A byte of text can become tens of bytes of terms, so long rows are checked one by one.
 constexpr uint64_t kBytesPerBudgetCheck = 64 * 1024;
 
 // Share of the whole training at which each phase begins, from profiles of CLINC150 and BANKING77.
 constexpr double kWeightingFrom = 10, kFittingFrom = 15, kEvaluatingFrom = 95;
+
+// An incremental training fits the calibration again once this share of the rows has changed since it was fitted, or when
+// twice the new rows' log-likelihood ratio says so: chi-square with one degree of freedom, 0.1 %.
+constexpr double kMaxUncalibrated = 0.05, kContradiction = 10.83;
+
+double NegativeLogLikelihood(const Calibration& calibration, std::span<const float> margins,
+                             std::span<const uint32_t> labels, uint32_t n_classes) {
+  std::vector<float> p(n_classes);
+  double sum = 0;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    std::copy_n(margins.begin() + static_cast<ptrdiff_t>(i * n_classes), n_classes, p.begin());
+    Calibrate(calibration, p);
+    sum -= Log(std::max(static_cast<double>(p[labels[i]]), 1e-30));
+  }
+  return sum;
+}
 
 // Small sets need their rare n-grams; in large ones an n-gram of one or two rows only costs time and memory.
 double ChosenMinDf(const IntentConfig& config, size_t rows) {
@@ -64,7 +87,6 @@ struct IntentTrainer::Fitting {
   std::vector<uint32_t> column_of;   // provisional term -> column, or kNoTerm
   IntentModelParts parts;
   SparseMatrix matrix;
-  std::vector<uint32_t> row_columns;  // scratch of WeighRow
   std::vector<uint32_t> labels;
   std::vector<float> row_weights, class_weights;
   std::vector<float> known;  // KnownShare of each row, its own occurrences left out
@@ -72,8 +94,13 @@ struct IntentTrainer::Fitting {
   float lone_idf = 0;        // of a feature in just so many rows
   std::vector<uint8_t> folds;
   std::unique_ptr<LinearFit> fit;
+  double fit_from = kFittingFrom, fit_to = kEvaluatingFrom;  // the share of the training that `fit` is
   std::vector<float> held_out;
   std::vector<UnseenRow> unseen_rows;
+  std::optional<DualSolution> duals;
+  std::optional<TrainingState> live_state;  // of an incremental training
+  Restart restart;
+  std::optional<Novelty> live_novelty;
 };
 
 const char* NameOf(TrainingPhase phase) {
@@ -122,8 +149,9 @@ bool IntentTrainer::Step(const StepBudget& budget) {
 TrainingProgress IntentTrainer::Progress() const {
   TrainingProgress progress = progress_;
   if (progress.phase == TrainingPhase::kFitting && fitting_->fit) {
-    progress.done = static_cast<uint64_t>(1000 * fitting_->fit->Progress());
-    progress.percent = kFittingFrom + (kEvaluatingFrom - kFittingFrom) * fitting_->fit->Progress();
+    const Fitting& f = *fitting_;
+    progress.percent = f.fit_from + (f.fit_to - f.fit_from) * f.fit->Progress();
+    progress.done = static_cast<uint64_t>(1000 * (progress.percent - kFittingFrom) / (kEvaluatingFrom - kFittingFrom));
   }
   return progress;
 }
@@ -252,17 +280,17 @@ void IntentTrainer::SelectVocabulary() {
   f.parts.vocabulary = EncodeVocabulary(vocabulary, f.column_of);
 }
 
-// Also measures how much of the row is known to the others: a feature that would not be one without it is not.
-void IntentTrainer::WeighRow(const DatasetRow& row) {
-  Fitting& f = *fitting_;
-  auto& columns = f.row_columns;
+// Appends the row's features to `entries` and gives how much of the row is known to the others: a feature that would not
+// be one without it is not.
+float IntentTrainer::WeighRow(const DatasetRow& row, std::vector<uint32_t>& columns,
+                              std::vector<SparseEntry>& entries) const {
+  const Fitting& f = *fitting_;
   columns.clear();
   for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
     const uint32_t column = f.column_of[dataset_.terms()[t]];
     if (column != kNoTerm) columns.push_back(column);
   }
   std::sort(columns.begin(), columns.end());
-  auto& entries = f.matrix.entries;
   const size_t first = entries.size();
   for (size_t i = 0; i < columns.size(); ++i) {
     if (i > 0 && columns[i] == columns[i - 1])
@@ -280,13 +308,20 @@ void IntentTrainer::WeighRow(const DatasetRow& row) {
   double shared = 0;
   for (const auto& entry : terms)
     if (!is_lone(entry)) shared += static_cast<double>(entry.value) * static_cast<double>(entry.value);
-  f.known.push_back(KnownShare(shared * squares, unseen, f.unseen_idf));
   for (uint32_t i = 0; i < f.parts.space.stats; ++i)
     entries.push_back({f.parts.space.terms() + i, dataset_.stats()[row.stats_row][i]});
-  f.matrix.begin.push_back(entries.size());
+  return KnownShare(shared * squares, unseen, f.unseen_idf);
 }
 
+// Rounds of one slice of rows for each thread, put together in the order of the rows.
 Resumable IntentTrainer::Weigh() {
+  struct Slice {
+    size_t first, last;
+    std::vector<uint32_t> columns;
+    std::vector<SparseEntry> entries;
+    std::vector<uint64_t> ends;  // in entries, per row
+    std::vector<float> known;    // likewise
+  };
   Fitting& f = *fitting_;
   progress_ = {TrainingPhase::kWeighting, 0, f.order.size(), kWeightingFrom};
   SelectVocabulary();
@@ -301,25 +336,51 @@ Resumable IntentTrainer::Weigh() {
   CheckBudget(dataset_.bytes() + kept * sizeof(SparseEntry) + f.order.size() * sizeof(float), "weighting the features");
   f.matrix.columns = f.parts.space.columns();
   f.matrix.begin.reserve(f.order.size() + 1);
-  for (const uint32_t i : f.order) {
-    WeighRow(dataset_.rows()[i]);
-    const DatasetRow& row = dataset_.rows()[i];
-    f.labels.push_back(f.class_of[row.label]);
-    f.row_weights.push_back(row.weight * static_cast<float>(row.human ? request_.human_weight : 1));
-    if (++progress_.done % kRowsPerLook != 0 || !Pausing()) continue;
-    progress_.percent = kWeightingFrom + (kFittingFrom - kWeightingFrom) * static_cast<double>(progress_.done) /
+  f.matrix.entries.reserve(kept);
+  const auto& rows = dataset_.rows();
+  std::vector<Slice> slices(static_cast<size_t>(std::max(request_.threads, 1)));
+  for (size_t next = 0; next < f.order.size();) {
+    size_t used = 0;
+    for (; used < slices.size() && next < f.order.size(); ++used) {
+      Slice& slice = slices[used];
+      slice.first = next;
+      for (uint64_t terms = 0; next < f.order.size() && next - slice.first < kSliceRows && terms < kSliceTerms; ++next)
+        terms += rows[f.order[next]].n_terms;
+      slice.last = next;
+    }
+    ParallelFor(used, budget_->threads, [&](size_t task) {
+      Slice& slice = slices[task];
+      slice.entries.clear();
+      slice.ends.clear();
+      slice.known.clear();
+      for (size_t i = slice.first; i < slice.last && !budget_->stop.Requested(); ++i) {
+        slice.known.push_back(WeighRow(rows[f.order[i]], slice.columns, slice.entries));
+        slice.ends.push_back(slice.entries.size());
+      }
+    });
+    budget_->stop.Poll();
+    for (size_t task = 0; task < used; ++task) {
+      const Slice& slice = slices[task];
+      for (const uint64_t end : slice.ends) f.matrix.begin.push_back(f.matrix.entries.size() + end);
+      f.matrix.entries.insert(f.matrix.entries.end(), slice.entries.begin(), slice.entries.end());
+      f.known.insert(f.known.end(), slice.known.begin(), slice.known.end());
+    }
+    progress_.done = next;
+    progress_.percent = kWeightingFrom + (kFittingFrom - kWeightingFrom) * static_cast<double>(next) /
                                              static_cast<double>(progress_.total);
-    co_await Pause{};
+    if (Pausing()) co_await Pause{};
+  }
+  for (const uint32_t i : f.order) {
+    f.labels.push_back(f.class_of[rows[i].label]);
+    f.row_weights.push_back(rows[i].weight * static_cast<float>(rows[i].human ? request_.human_weight : 1));
   }
   f.column_of = {};
   dataset_.ReleaseTerms();
 }
 
-Resumable IntentTrainer::Fit() {
-  if (result_.failed) co_return;
+void IntentTrainer::WeighClasses() {
   Fitting& f = *fitting_;
-  progress_ = {TrainingPhase::kFitting, 0, 1000, kFittingFrom};
-  const auto n_classes = static_cast<uint32_t>(result_.labels.size());
+  const size_t n_classes = result_.labels.size();
   std::vector<uint64_t> support(n_classes);
   for (const uint32_t label : f.labels) ++support[label];
   for (const uint64_t rows : support)
@@ -327,13 +388,75 @@ Resumable IntentTrainer::Fit() {
                                   ? static_cast<float>(static_cast<double>(f.labels.size()) /
                                                        (static_cast<double>(n_classes) * static_cast<double>(rows)))
                                   : 1.0f);
+}
+
+// The fit over all rows, starting from the live version's where that is asked for, and what calibration needs: margins of
+// held-out rows. An incremental training that may keep the live version's calibration fits no folds; where the new rows
+// then contradict it, it fits them after all.
+Resumable IntentTrainer::Fit() {
+  if (result_.failed) co_return;
+  Fitting& f = *fitting_;
+  progress_ = {TrainingPhase::kFitting, 0, 1000, kFittingFrom};
+  WeighClasses();
+  const auto n_classes = static_cast<uint32_t>(result_.labels.size());
   const bool limits = request_.config.calibration != CalibrationKind::kNone || request_.config.out_of_scope > 0 ||
                       request_.config.target_precision > 0;
   const bool held_out = limits || request_.find_label_issues;
   const int folds = held_out ? request_.config.folds : 0;
   if (held_out) f.folds = AssignFolds(f.labels, n_classes, folds, request_.config.seed);
+  if (request_.incremental) FindStart();
+  bool keep = held_out && MayKeepCalibration();
+  if (keep) f.fit_to = (kFittingFrom + kEvaluatingFrom) / 2;
+  const DualSolution* start = result_.start.from_live ? &f.restart.start : nullptr;
+  Resumable part = FitOnce(keep ? 0 : folds, start, f.restart.fresh_rows);
+  while (!part.Resume()) co_await Pause{};
+  if (keep && !CalibrationHolds()) {
+    keep = false;
+    f.fit_from = f.fit_to;
+    f.fit_to = kEvaluatingFrom;
+    std::optional<DualSolution> duals = std::move(f.duals);
+    part = FitOnce(folds, duals ? &*duals : start, std::span<const uint32_t>{});
+    while (!part.Resume()) co_await Pause{};
+  }
+  progress_ = {TrainingPhase::kFitting, 1000, 1000, kEvaluatingFrom};
+  f.matrix = {};
+  co_await Pause{};
+  progress_ = {TrainingPhase::kCalibrating, 0, 1, kEvaluatingFrom};
+  result_.start.calibration_kept = keep;
+  if (keep) {
+    f.parts.calibration = f.live_state->calibration;
+  } else {
+    // Rows that no fold held out were seen by the fit that scored them: they would make it look surer than it is.
+    for (size_t i = 0; i < f.folds.size(); ++i)
+      if (f.folds[i] == kNeverHeldOut) f.row_weights[i] = 0;
+    if (request_.config.calibration == CalibrationKind::kSoftmax)
+      f.parts.calibration = FitSoftmax(f.held_out, f.labels, f.row_weights, n_classes, budget_->stop);
+    else if (request_.config.calibration == CalibrationKind::kSigmoid)
+      f.parts.calibration = FitSigmoid(f.held_out, f.labels, f.row_weights, n_classes, budget_->threads, budget_->stop);
+  }
+  if (request_.find_label_issues) {
+    part = FindLabelIssues();
+    while (!part.Resume()) co_await Pause{};
+  }
+  if (keep && f.validation.size() < kMinValidationRows) {
+    f.parts.novelty = std::move(f.live_novelty);
+  } else if (limits) {
+    part = SetLimits();
+    while (!part.Resume()) co_await Pause{};
+  }
+  f.held_out = {};
+  f.unseen_rows = {};
+  KeepState();
+  Encode();
+  f.parts = {};
+}
+
+Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows) {
+  Fitting& f = *fitting_;
   const ClassifierEntry& classifier = ClassifierOf(request_.config);
-  CheckBudget(dataset_.bytes() + f.matrix.bytes() +
+  const auto n_classes = static_cast<uint32_t>(result_.labels.size());
+  const uint64_t scored = folds < 2 ? fresh_rows.size() * uint64_t{n_classes} * sizeof(float) : 0;
+  CheckBudget(dataset_.bytes() + f.matrix.bytes() + f.restart.start.bytes() + request_.live_state.size() + scored +
                   classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, request_.threads),
               "fitting");
   const LinearProblem problem{&f.matrix, f.labels, f.row_weights, f.class_weights, n_classes};
@@ -342,34 +465,116 @@ Resumable IntentTrainer::Fit() {
   options.seed = request_.config.seed;
   options.folds = folds;
   options.fold_of_row = f.folds;
+  options.start = start;
+  options.fresh_rows = fresh_rows;
+  options.keep_duals = classifier.has_duals && !request_.find_label_issues;
   f.fit = classifier.make(problem, options);
   while (!f.fit->Step(*budget_)) co_await Pause{};
   f.parts.weights = f.fit->TakeWeights();
   f.held_out = f.fit->TakeHeldOutMargins();
+  f.duals = f.fit->TakeDuals();
   f.fit.reset();
-  progress_ = {TrainingPhase::kFitting, 1000, 1000, kEvaluatingFrom};
-  f.matrix = {};
-  co_await Pause{};
-  progress_ = {TrainingPhase::kCalibrating, 0, 1, kEvaluatingFrom};
-  // Rows that no fold held out were seen by the fit that scored them: they would make it look surer than it is.
-  for (size_t i = 0; i < f.folds.size(); ++i)
-    if (f.folds[i] == kNeverHeldOut) f.row_weights[i] = 0;
-  if (request_.config.calibration == CalibrationKind::kSoftmax)
-    f.parts.calibration = FitSoftmax(f.held_out, f.labels, f.row_weights, n_classes, budget_->stop);
-  else if (request_.config.calibration == CalibrationKind::kSigmoid)
-    f.parts.calibration = FitSigmoid(f.held_out, f.labels, f.row_weights, n_classes, budget_->threads, budget_->stop);
-  if (request_.find_label_issues) {
-    Resumable part = FindLabelIssues();
-    while (!part.Resume()) co_await Pause{};
+}
+
+// Takes up the live version's state, or says why the training starts from nothing.
+void IntentTrainer::FindStart() {
+  Fitting& f = *fitting_;
+  TrainingStart& start = result_.start;
+  result_.incremental = true;
+  start.new_rows = f.labels.size();
+  if (!ClassifierOf(request_.config).has_duals) {
+    start.reason = "classifier " + request_.config.classifier + " starts from nothing";
+  } else if (!request_.has_live) {
+    start.reason = "there is no live version";
+  } else if (request_.live_state.empty()) {
+    start.reason = "the live version keeps no state to start from";
+  } else {
+    try {
+      f.live_state = DecodeTrainingState(request_.live_state);
+    } catch (const Error& error) {
+      start.reason = error.message() + ": " + error.detail();
+    }
   }
-  if (limits) {
-    Resumable part = SetLimits();
-    while (!part.Resume()) co_await Pause{};
+  if (!f.live_state) return;
+  std::vector<uint64_t> keys;
+  for (const uint32_t i : f.order) keys.push_back(ShortKey(dataset_.rows()[i].key));
+  f.restart = RestartFrom(*f.live_state, keys, f.labels, result_.labels);
+  start.from_live = true;
+  start.new_rows = f.restart.fresh_rows.size();
+  start.known_rows = f.labels.size() - start.new_rows;
+  start.gone_rows = f.restart.gone_rows;
+}
+
+// Whether so little has changed since the live version's calibration was fitted that the new rows may decide about it.
+bool IntentTrainer::MayKeepCalibration() {
+  const Fitting& f = *fitting_;
+  TrainingStart& start = result_.start;
+  if (!start.from_live) return false;
+  const uint64_t changed = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;
+  if (request_.config.calibration != CalibrationKind::kSoftmax)
+    start.reason = "only the calibration softmax is kept";
+  else if (f.live_state->config != ToJson(result_.config))
+    start.reason = "the configuration changed";
+  else if (static_cast<double>(changed) > kMaxUncalibrated * static_cast<double>(f.labels.size()))
+    start.reason = std::to_string(changed) + " rows changed since the calibration was fitted";
+  if (!start.reason.empty() || f.validation.size() >= kMinValidationRows) return start.reason.empty();
+  // Too few validation rows to measure by: what is out of scope is kept with the calibration.
+  if (request_.config.target_precision > 0) {
+    start.reason = "target_precision needs held-out rows";
+    return false;
   }
-  f.held_out = {};
-  f.unseen_rows = {};
-  Encode();
-  f.parts = {};
+  try {
+    fitting_->live_novelty = IntentModel(request_.live_artifact).novelty();
+  } catch (const Error& error) {
+    start.reason = error.message() + ": " + error.detail();
+  }
+  return start.reason.empty();
+}
+
+// The new rows under the live version's weights are held-out rows. Its temperature stays unless they contradict it: a
+// likelihood-ratio test against the temperature that suits them best.
+bool IntentTrainer::CalibrationHolds() {
+  const Fitting& f = *fitting_;
+  const std::vector<uint8_t>& known = f.restart.known_label;
+  std::vector<uint32_t> class_of(known.size());  // among the labels that the live version knows
+  uint32_t n_classes = 0;
+  for (size_t k = 0; k < known.size(); ++k)
+    if (known[k]) class_of[k] = n_classes++;
+  std::vector<float> margins;
+  std::vector<uint32_t> labels;
+  for (size_t i = 0; i < f.restart.fresh_rows.size(); ++i) {
+    const uint32_t label = f.labels[f.restart.fresh_rows[i]];
+    if (!known[label]) continue;
+    labels.push_back(class_of[label]);
+    for (size_t k = 0; k < known.size(); ++k)
+      if (known[k]) margins.push_back(f.held_out[i * known.size() + k]);
+  }
+  if (labels.empty() || n_classes < 2) return true;
+  const std::vector<float> weights(labels.size(), 1.0f);
+  const Calibration best = FitSoftmax(margins, labels, weights, n_classes, budget_->stop);
+  const double gain = NegativeLogLikelihood(f.live_state->calibration, margins, labels, n_classes) -
+                      NegativeLogLikelihood(best, margins, labels, n_classes);
+  if (2 * gain <= kContradiction) return true;
+  result_.start.reason = "the new rows contradict the live version's calibration";
+  return false;
+}
+
+// What the next incremental training starts from.
+void IntentTrainer::KeepState() {
+  Fitting& f = *fitting_;
+  if (!f.duals) return;
+  TrainingState state;
+  state.config = ToJson(result_.config);
+  state.labels = result_.labels;
+  for (const uint32_t i : f.order) state.rows.push_back(ShortKey(dataset_.rows()[i].key));
+  state.label_of = std::move(f.labels);
+  state.duals = std::move(*f.duals);
+  if (f.parts.calibration.kind == CalibrationKind::kSoftmax) state.calibration = f.parts.calibration;
+  const TrainingStart& start = result_.start;
+  if (start.calibration_kept)
+    state.uncalibrated_rows = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;
+  result_.state = EncodeTrainingState(state);
+  f.duals.reset();
 }
 
 // How known messages look and the confidence that is enough, from rows that the model has not seen: the validation rows as
@@ -474,33 +679,16 @@ void IntentTrainer::Encode() {
   result_.features = f.parts.space.columns();
 }
 
-void IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
-                             ScoringScratch& scratch, std::vector<ScoredRow>& all, std::vector<ScoredRow>& recent,
-                             bool collect) {
-  const std::string_view text = dataset_.text(row);
-  model.Margins(text, budget_->stop, scratch);
+ScoredRow IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
+                                  ScoringScratch& scratch, bool* out_of_scope) const {
+  model.Margins(dataset_.text(row), budget_->stop, scratch);
   const uint32_t best = model.Best(scratch);
   model.Probabilities(scratch);
   ScoredRow scored{fitting_->class_of[row.label], label_of[best], scratch.probabilities[best], 0};
   for (uint32_t k = 0; k < model.n_classes(); ++k)
     if (label_of[k] == scored.truth) scored.truth_probability = scratch.probabilities[k];
-  all.push_back(scored);
-  if (collect) {  // the candidate
-    Decisions& decisions = result_.decisions;
-    ++decisions.rows;
-    if (model.JudgeNovelty(scratch).out_of_scope) {
-      ++decisions.out_of_scope;
-    } else if (scored.confidence < result_.confidence_threshold) {
-      ++decisions.low_confidence;
-    } else {
-      ++decisions.decided;
-      decisions.right += scored.truth == scored.predicted;
-    }
-  }
-  if (request_.recent_since != kNoTime && row.created_at >= request_.recent_since) recent.push_back(scored);
-  if (collect && scored.truth != scored.predicted)
-    result_.misclassified.push_back({std::string(ClipUtf8(text, 300)), result_.all_labels[scored.truth],
-                                     result_.all_labels[scored.predicted], scored.confidence});
+  *out_of_scope = model.JudgeNovelty(scratch).out_of_scope;
+  return scored;
 }
 
 // Scores the test rows by the artifact as it will be served, then by the live version on the very same rows.
@@ -523,14 +711,53 @@ Resumable IntentTrainer::Score() {
   result_.compared = true;
 }
 
+// What the candidate would have decided about a test row.
+void IntentTrainer::CountDecision(const ScoredRow& scored, bool out_of_scope) {
+  Decisions& decisions = result_.decisions;
+  ++decisions.rows;
+  if (out_of_scope) {
+    ++decisions.out_of_scope;
+  } else if (scored.confidence < result_.confidence_threshold) {
+    ++decisions.low_confidence;
+  } else {
+    ++decisions.decided;
+    decisions.right += scored.truth == scored.predicted;
+  }
+}
+
+// Rounds of one slice of test rows for each thread.
 Resumable IntentTrainer::ScoreVersion(const IntentModel& model, bool live) {
   const std::vector<uint32_t> label_of = NumberLabels(model);
-  ScoringScratch scratch;
-  std::vector<ScoredRow> all, recent;
-  for (const DatasetRow& row : dataset_.rows()) {
-    if (row.split != Split::kTest) continue;
-    ScoreRow(row, model, label_of, scratch, all, recent, !live);
-    if (++progress_.done % kRowsPerLook == 0 && Pausing()) co_await Pause{};
+  std::vector<const DatasetRow*> rows;
+  for (const DatasetRow& row : dataset_.rows())
+    if (row.split == Split::kTest) rows.push_back(&row);
+  std::vector<ScoredRow> all(rows.size()), recent;
+  std::unique_ptr<bool[]> out_of_scope(new bool[rows.size()]);
+  std::vector<ScoringScratch> scratch(static_cast<size_t>(std::max(request_.threads, 1)));
+  std::vector<size_t> begin(scratch.size() + 1);
+  for (size_t next = 0; next < rows.size();) {
+    size_t used = 0;
+    for (; used < scratch.size() && next < rows.size(); ++used) {
+      begin[used] = next;
+      for (uint64_t bytes = 0; next < rows.size() && next - begin[used] < kSliceRows && bytes < kSliceBytes; ++next)
+        bytes += rows[next]->text_size;
+    }
+    begin[used] = next;
+    ParallelFor(used, budget_->threads, [&](size_t task) {
+      for (size_t i = begin[task]; i < begin[task + 1]; ++i)
+        all[i] = ScoreRow(*rows[i], model, label_of, scratch[task], &out_of_scope[i]);
+    });
+    progress_.done += next - begin[0];
+    if (Pausing()) co_await Pause{};
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (request_.recent_since != kNoTime && rows[i]->created_at >= request_.recent_since) recent.push_back(all[i]);
+    if (live) continue;
+    CountDecision(all[i], out_of_scope[i]);
+    if (all[i].truth == all[i].predicted) continue;
+    result_.misclassified.push_back({std::string(ClipUtf8(dataset_.text(*rows[i]), 300)),
+                                     result_.all_labels[all[i].truth], result_.all_labels[all[i].predicted],
+                                     all[i].confidence});
   }
   Evaluation& evaluation = live ? result_.live : result_.candidate;
   evaluation.all = Evaluate(all);

@@ -35,6 +35,16 @@ struct TrainingRequest {
   bool has_live = false;
   std::vector<uint8_t> live_artifact;  // the live version to compare with, when has_live
   bool find_label_issues = false;      // fill label_issues; test rows are then not scored
+  bool incremental = false;            // start from live_state
+  std::vector<uint8_t> live_state;     // TrainingState of the live version; empty: it has none
+};
+
+// How an incremental training began.
+struct TrainingStart {
+  bool from_live = false;  // false: from nothing, for the reason given
+  uint64_t known_rows = 0, new_rows = 0, gone_rows = 0;
+  bool calibration_kept = false;  // false: fitted on folds, for the reason given
+  std::string reason;
 };
 
 enum class TrainingPhase { kReading, kWeighting, kFitting, kCalibrating, kEvaluating, kDone };
@@ -75,6 +85,9 @@ struct TrainingResult {
   std::vector<std::string> labels;      // of the model
   std::vector<std::string> all_labels;  // model's labels, then labels that only test rows or the live version have
   std::vector<uint8_t> artifact;
+  std::vector<uint8_t> state;  // TrainingState; empty: the classifier has none, or too large a one
+  TrainingStart start;         // of an incremental training
+  bool incremental = false;
   IntentConfig config;
   uint64_t features = 0;
   float confidence_threshold = 0;  // of the version: the one given, or a higher one for the target precision
@@ -112,6 +125,7 @@ class IntentTrainer {
   Resumable Run();
   Resumable Weigh();
   Resumable Fit();
+  Resumable FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows);
   Resumable FindLabelIssues();
   Resumable SetLimits();
   Resumable LookAtHeldOutRows();
@@ -122,11 +136,17 @@ class IntentTrainer {
   bool Check();
   void MapLabels();
   void SelectVocabulary();
-  void WeighRow(const DatasetRow& row);
+  float WeighRow(const DatasetRow& row, std::vector<uint32_t>& columns, std::vector<SparseEntry>& entries) const;
+  void WeighClasses();
+  void FindStart();
+  bool MayKeepCalibration();
+  bool CalibrationHolds();
+  void KeepState();
   void CheckBudget(uint64_t needed, const char* what) const;
   void Encode();
-  void ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
-                ScoringScratch& scratch, std::vector<ScoredRow>& all, std::vector<ScoredRow>& recent, bool collect);
+  ScoredRow ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
+                     ScoringScratch& scratch, bool* out_of_scope) const;
+  void CountDecision(const ScoredRow& scored, bool out_of_scope);
   void Conclude();
   bool Pausing() const noexcept { return budget_->Expired(); }
 

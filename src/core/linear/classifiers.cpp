@@ -5,8 +5,8 @@ namespace retrain {
 
 std::span<const ClassifierEntry> Classifiers() {
   static constexpr ClassifierEntry kClassifiers[] = {
-      {"linear_svm", MakeSvmFit, SvmFitBytes},
-      {"logistic_regression", MakeLogisticFit, LogisticFitBytes},
+      {"linear_svm", MakeSvmFit, SvmFitBytes, true},
+      {"logistic_regression", MakeLogisticFit, LogisticFitBytes, false},
   };
   return kClassifiers;
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,6 +29,18 @@ struct LinearProblem {
   uint32_t n_classes = 0;
 };
 
+// A solution of the dual, sparse: row i has entries[begin[i] .. begin[i + 1]), classes ascending, alphas above 0.
+struct DualSolution {
+  struct Entry {
+    uint32_t label;
+    float alpha;
+  };
+  std::vector<uint64_t> begin{0};
+  std::vector<Entry> entries;
+
+  size_t bytes() const noexcept { return begin.capacity() * sizeof(uint64_t) + entries.capacity() * sizeof(Entry); }
+};
+
 struct LinearOptions {
   double c = 1.0;          // > 0, inverse regularisation strength
   double tolerance = 0.0;  // 0: the solver's own default
@@ -35,6 +48,11 @@ struct LinearOptions {
   uint64_t seed = 42;
   int folds = 0;                         // 0 or 1: no held-out margins; else 2..20
   std::span<const uint8_t> fold_of_row;  // n when folds >= 2: fold in which the row is held out
+  // For fits that start from duals. start: the solution of a problem much like this one, n rows; null: from nothing.
+  // fresh_rows: the rows it knows nothing of, ascending.
+  const DualSolution* start = nullptr;
+  std::span<const uint32_t> fresh_rows;
+  bool keep_duals = false;  // so that TakeDuals() has something to give
 };
 
 // Weights as they are served: one signed byte each with one scale per class; margin of class k for features x is
@@ -58,9 +76,15 @@ class LinearFit {
   // Share of the work done, 0..1, never falling.
   virtual double Progress() const = 0;
   virtual LinearWeights TakeWeights() = 0;
-  // n × n_classes, row-major; row i holds the margins of the fit that did not see fold_of_row[i]. Empty without folds.
+  // n × n_classes, row-major; row i holds the margins of the fit that did not see fold_of_row[i]. Without folds and with
+  // a start: fresh_rows × n_classes, the margins of the start. Else empty.
   virtual std::vector<float> TakeHeldOutMargins() = 0;
+  // The duals of the fit over all rows; nothing when it keeps none, or more of them than kMaxDualsPerRow allows.
+  virtual std::optional<DualSolution> TakeDuals() { return std::nullopt; }
 };
+
+// A solution with more alphas a row, on average, is not kept: intents that are told apart at all need three or so.
+inline constexpr uint64_t kMaxDualsPerRow = 8;
 
 // One-vs-rest linear SVM with squared hinge loss (svm_dual.cpp) and multinomial logistic regression (logistic.cpp).
 std::unique_ptr<LinearFit> MakeSvmFit(const LinearProblem& problem, const LinearOptions& options);
@@ -75,6 +99,7 @@ struct ClassifierEntry {
   const char* name;  // as written in the configuration
   std::unique_ptr<LinearFit> (*make)(const LinearProblem&, const LinearOptions&);
   uint64_t (*fit_bytes)(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
+  bool has_duals;  // takes LinearOptions::start and gives TakeDuals()
 };
 std::span<const ClassifierEntry> Classifiers();
 

@@ -39,6 +39,24 @@ void CheckFolds(const LinearOptions& options, size_t n) {
     if (fold >= options.folds && fold != kNeverHeldOut) Refuse("fold of a row out of range");
 }
 
+void CheckStart(const LinearOptions& options, size_t n, uint32_t n_classes) {
+  if (options.start == nullptr) return;
+  const DualSolution& start = *options.start;
+  const bool ordered = std::is_sorted(start.begin.begin(), start.begin.end());
+  if (start.begin.size() != n + 1 || !ordered || start.begin.front() != 0 || start.begin.back() != start.entries.size())
+    Refuse("the duals to start from do not fit the rows");
+  for (size_t i = 0; i < n; ++i)
+    for (uint64_t e = start.begin[i]; e < start.begin[i + 1]; ++e)
+      if (start.entries[e].label >= n_classes ||
+          (e > start.begin[i] && start.entries[e].label <= start.entries[e - 1].label))
+        Refuse("class of a dual out of range or out of order");
+  for (const DualSolution::Entry& entry : start.entries)
+    if (!(entry.alpha >= 0) || !std::isfinite(entry.alpha)) Refuse("duals must be finite and not negative");
+  for (size_t f = 0; f < options.fresh_rows.size(); ++f)
+    if (options.fresh_rows[f] >= n || (f > 0 && options.fresh_rows[f] <= options.fresh_rows[f - 1]))
+      Refuse("fresh row out of range or out of order");
+}
+
 }  // namespace
 
 void CheckLinearProblem(const LinearProblem& problem, const LinearOptions& options) {
@@ -60,6 +78,7 @@ void CheckLinearProblem(const LinearProblem& problem, const LinearOptions& optio
   if (!(options.tolerance >= 0) || options.max_epochs < 0) Refuse("tolerance and max_epochs must not be negative");
   CheckFeatures(*problem.rows);
   CheckFolds(options, n);
+  CheckStart(options, n, problem.n_classes);
 }
 
 ByteSum& ByteSum::Add(std::initializer_list<uint64_t> factors) {

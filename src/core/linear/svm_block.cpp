@@ -30,14 +30,19 @@ namespace {
 
 // A row whose lanes are all within this share of the tolerance is left alone and begins to rest. Measured on intent
 // texts: a low threshold for rows with a loose one for the end gives closer weights for the same work than the reverse.
-constexpr float kStillFull = 0.15f;
+constexpr float kStillFull = 0.1f;
 // The folds only serve calibration and the search for wrong labels, and start close to their solution. Looser than
 // this, the held-out margins come out too small (rows that were taken away leave a gap that the others must fill);
 // tighter changes neither the temperature nor the held-out accuracy by more than their sampling error.
-constexpr float kFoldLooser = 5.0f;
+constexpr float kFoldLooser = 20.0f;
 constexpr float kStillFold = 0.05f;
 constexpr int kAllRows = -1;     // the fit that holds nothing out
 constexpr int kLongestCalm = 4;  // a calm row rests 1, 3, 7, 15 epochs
+// A restart from the solution of almost the same problem takes a last look at every row that is this much looser than the
+// tolerance. Measured with 1 % new rows on CLINC150 and BANKING77: 99.8 % of the test predictions and more are those of a
+// full fit, as many as with another seed.
+constexpr float kRestartLooser = 4.0f;
+constexpr int kFreshEpochs = 8;
 
 // Bounds of one slice of work between two looks at the clock.
 constexpr size_t kBatchRows = 64;
@@ -57,10 +62,6 @@ SvmBlock::SvmBlock(SvmShared& shared, uint32_t block)
   alphas_.resize(n);
   rest_.resize(n);
   calm_.resize(n);
-  order_.resize(n);
-  std::iota(order_.begin(), order_.end(), 0u);
-  chunks_.resize((n + kChunkRows - 1) / kChunkRows);
-  std::iota(chunks_.begin(), chunks_.end(), 0u);
   batch_.reserve(kBatchRows);
   violations_.resize(kBatchRows);
 
@@ -79,52 +80,127 @@ uint64_t SvmBlock::Bytes(uint64_t n_rows, uint64_t n_features, int folds) {
   const uint64_t copies = folds >= 2 ? 2 : 1;
   ByteSum sum;
   sum.Add({copies, sizeof(LaneRow), n_rows}).Add({copies, sizeof(LaneRow), n_features}).Add({copies, sizeof(LaneRow)});
-  return sum.Add({n_rows, 2 * sizeof(uint8_t) + sizeof(uint32_t)}).total();
+  return sum.Add({n_rows, 2 * sizeof(uint8_t) + 3 * sizeof(uint32_t)}).total();
 }
 
 // The fit over all rows, then one fit per fold that starts from it without the fold's rows.
 Resumable SvmBlock::Run() {
   const LinearOptions& options = shared_.options;
   const float tolerance = static_cast<float>(options.tolerance), loose = tolerance * kFoldLooser;
-  for (Resumable solve = Solve(kAllRows, tolerance, tolerance * kStillFull); !solve.Resume();) co_await Pause{};
+  if (options.start != nullptr) {
+    for (Resumable restart = Restart(tolerance); !restart.Resume();) co_await Pause{};
+  } else {
+    order_ = AllRows();
+    for (Resumable solve = Solve(tolerance, tolerance * kStillFull, options.max_epochs); !solve.Resume();)
+      co_await Pause{};
+  }
   StoreBlock(weights_.data(), block_, shared_.weights);
+  if (options.keep_duals) KeepDuals();
   ++shared_.fits_done;
   if (options.folds < 2) co_return;
 
   for (Resumable score = Score(kNeverHeldOut); !score.Resume();) co_await Pause{};
   full_weights_ = weights_;
   full_alphas_ = alphas_;
+  part_ = AllRows();
   for (int fold = 0; fold < options.folds; ++fold) {
     for (Resumable hold_out = HoldOut(fold); !hold_out.Resume();) co_await Pause{};
-    for (Resumable solve = Solve(fold, loose, loose * kStillFold); !solve.Resume();) co_await Pause{};
+    for (Resumable adapt = Adapt(fold, loose, loose * kStillFold, loose); !adapt.Resume();) co_await Pause{};
     for (Resumable score = Score(fold); !score.Resume();) co_await Pause{};
     ++shared_.fits_done;
   }
 }
 
-// Epochs over the rows outside `fold` until the largest |PG| of a complete one is within `tolerance`.
-Resumable SvmBlock::Solve(int fold, float tolerance, float still) {
+// From the duals of an earlier solution to this problem's. First the fresh rows by themselves, then they and the rows that
+// have alphas, then all rows: most rows have none, before as after, and need one look to see that.
+Resumable SvmBlock::Restart(float tolerance) {
+  const float still = tolerance * kStillFull;
+  for (Resumable start = Start(); !start.Resume();) co_await Pause{};
+  order_.assign(shared_.options.fresh_rows.begin(), shared_.options.fresh_rows.end());
+  for (Resumable fresh = Solve(tolerance, still, kFreshEpochs); !fresh.Resume();) co_await Pause{};
+  for (Resumable adapt = Adapt(kAllRows, tolerance, still, tolerance); !adapt.Resume();) co_await Pause{};
+  part_ = AllRows();
+  for (Resumable adapt = Adapt(kAllRows, tolerance, still, tolerance * kRestartLooser); !adapt.Resume();)
+    co_await Pause{};
+}
+
+// Takes over the duals to start from, w = sum_i a_i y_i x_i, and scores the fresh rows before anything learns of them.
+// Leaves in part_ the fresh rows and those with alphas.
+Resumable SvmBlock::Start() {
+  const std::span<const uint32_t> fresh = shared_.options.fresh_rows;
+  uint64_t entries = 0;
+  auto next = fresh.begin();
+  part_.clear();
+  for (uint32_t i = 0; i < alphas_.size(); ++i) {
+    const size_t added = StartRow(i);
+    const bool is_fresh = next != fresh.end() && *next == i;
+    if (is_fresh) ++next;
+    if (added > 0 || is_fresh) part_.push_back(i);
+    if ((entries += 1 + added) < kBatchEntries) continue;
+    entries = 0;
+    co_await Pause{};
+  }
+  if (shared_.options.folds >= 2) co_return;
+  for (size_t f = 0; f < fresh.size(); ++f) {
+    if ((entries += ScoreRow(fresh[f], f)) < kBatchEntries) continue;
+    entries = 0;
+    co_await Pause{};
+  }
+}
+
+// From the solution of a problem much like this one: in turns the rows of `part_` outside `fold` once, and those of them
+// that moved until they are still. Ends with a visit to all of them that finds none beyond `enough`.
+Resumable SvmBlock::Adapt(int fold, float tolerance, float still, float enough) {
+  lanes_.still = still;
+  const int last = shared_.options.max_epochs;
+  int epoch = 0;
+  for (bool within = false; !within && epoch < last;) {
+    order_ = part_;
+    std::fill(rest_.begin(), rest_.end(), uint8_t{0});
+    for (Resumable all = Epoch(fold); !all.Resume();) co_await Pause{};
+    within = largest_violation_ <= enough;
+    for (++epoch; largest_violation_ > tolerance && epoch < last; ++epoch) {
+      order_ = moved_;
+      for (Resumable some = Epoch(fold); !some.Resume();) co_await Pause{};
+    }
+  }
+}
+
+// Epochs over the rows of order_ until the largest |PG| of a complete one is within `tolerance`.
+Resumable SvmBlock::Solve(float tolerance, float still, int max_epochs) {
   lanes_.still = still;
   std::fill(rest_.begin(), rest_.end(), uint8_t{0});
   std::fill(calm_.begin(), calm_.end(), uint8_t{0});
-  for (int epoch = 0; epoch < shared_.options.max_epochs; ++epoch) {
-    BeginEpoch();
-    while (!EpochEnded()) {
-      NextBatch(fold);
-      VisitBatch();
-      co_await Pause{};
-    }
+  for (int epoch = 0; epoch < max_epochs; ++epoch) {
+    for (Resumable one = Epoch(kAllRows); !one.Resume();) co_await Pause{};
     if (largest_violation_ > tolerance) continue;
     if (!skipped_) co_return;
     std::fill(rest_.begin(), rest_.end(), uint8_t{0});
   }
 }
 
+Resumable SvmBlock::Epoch(int fold) {
+  BeginEpoch();
+  while (!EpochEnded()) {
+    NextBatch(fold);
+    VisitBatch();
+    co_await Pause{};
+  }
+}
+
+std::vector<uint32_t> SvmBlock::AllRows() const {
+  std::vector<uint32_t> rows(alphas_.size());
+  std::iota(rows.begin(), rows.end(), 0u);
+  return rows;
+}
+
 void SvmBlock::BeginEpoch() {
+  chunks_.resize((order_.size() + kChunkRows - 1) / kChunkRows);
+  std::iota(chunks_.begin(), chunks_.end(), 0u);
+  opened_ = position_ = chunk_end_ = 0;
   largest_violation_ = 0;
   skipped_ = false;
-  opened_ = 0;
-  OpenChunk();
+  moved_.clear();
 }
 
 // Goes on with a chunk that the epoch has not visited, each as likely as the others.
@@ -165,6 +241,7 @@ void SvmBlock::VisitBatch() {
     largest_violation_ = std::max(largest_violation_, violations_[t]);
     if (violations_[t] > lanes_.still) {
       calm_[i] = 0;
+      moved_.push_back(i);
     } else {
       calm_[i] = static_cast<uint8_t>(std::min(calm_[i] + 1, kLongestCalm));
       rest_[i] = static_cast<uint8_t>((1 << calm_[i]) - 1);
@@ -189,14 +266,30 @@ Resumable SvmBlock::HoldOut(int fold) {
 Resumable SvmBlock::Score(int fold) {
   uint64_t entries = 0;
   for (uint32_t i = 0; i < alphas_.size(); ++i) {
-    if (shared_.options.fold_of_row[i] == fold) entries += ScoreRow(i);
+    if (shared_.options.fold_of_row[i] == fold) entries += ScoreRow(i, i);
     if (++entries < kBatchEntries) continue;
     entries = 0;
     co_await Pause{};
   }
 }
 
-// The two functions below are not part of the coroutines because compilers do not align what a coroutine keeps.
+// The functions below are not part of the coroutines because compilers do not align what a coroutine keeps.
+size_t SvmBlock::StartRow(uint32_t i) {
+  const DualSolution& start = *shared_.options.start;
+  const auto first = start.entries.begin() + static_cast<ptrdiff_t>(start.begin[i]);
+  const auto last = start.entries.begin() + static_cast<ptrdiff_t>(start.begin[i + 1]);
+  auto entry = std::lower_bound(first, last, lanes_.first_class, [](const auto& e, uint32_t k) { return e.label < k; });
+  if (entry == last || entry->label >= lanes_.first_class + kLanes) return 0;
+  LaneRow step{};
+  for (; entry != last && entry->label < lanes_.first_class + kLanes; ++entry) {
+    const uint32_t lane = entry->label - lanes_.first_class;
+    alphas_[i].at[lane] = entry->alpha;
+    step.at[lane] = entry->label == shared_.problem.labels[i] ? entry->alpha : -entry->alpha;
+  }
+  LaneAdd(rows_.row(i), step, weights_.data(), rows_.columns);
+  return rows_.row(i).size() + 1;
+}
+
 size_t SvmBlock::RemoveRow(uint32_t i) {
   const uint32_t own = shared_.problem.labels[i] - lanes_.first_class;
   LaneRow step;
@@ -206,14 +299,26 @@ size_t SvmBlock::RemoveRow(uint32_t i) {
   return rows_.row(i).size();
 }
 
-size_t SvmBlock::ScoreRow(uint32_t i) {
+// Writes the margins of row i as row `to` of held_out.
+size_t SvmBlock::ScoreRow(uint32_t i, size_t to) {
   const uint32_t n_classes = shared_.problem.n_classes;
   const uint32_t lanes = std::min(kLanes, n_classes - lanes_.first_class);
   LaneRow margins;
   LaneMargins(rows_.row(i), weights_.data(), rows_.columns, margins);
-  std::copy(margins.at, margins.at + lanes,
-            shared_.held_out.data() + static_cast<size_t>(i) * n_classes + lanes_.first_class);
+  std::copy(margins.at, margins.at + lanes, shared_.held_out.data() + to * n_classes + lanes_.first_class);
   return rows_.row(i).size();
+}
+
+void SvmBlock::KeepDuals() {
+  std::vector<RowDual>& kept = shared_.duals[block_];
+  for (uint32_t i = 0; i < alphas_.size(); ++i) {
+    for (uint32_t l = 0; l < kLanes; ++l)
+      if (alphas_[i].at[l] > 0) kept.push_back({i, lanes_.first_class + l, alphas_[i].at[l]});
+    if (kept.size() <= shared_.max_duals) continue;
+    kept = {};
+    shared_.too_many_duals = true;
+    return;
+  }
 }
 
 }  // namespace retrain

@@ -16,13 +16,21 @@
 
 namespace retrain {
 
-// What all blocks of a fit share. Blocks write disjoint parts of `weights` and `held_out`.
+struct RowDual {
+  uint32_t row, label;
+  float alpha;
+};
+
+// What all blocks of a fit share. Blocks write disjoint parts of `weights`, `held_out` and `duals`.
 struct SvmShared {
   LinearProblem problem;
   LinearOptions options;           // defaults filled in
   std::vector<SvmRowTerms> terms;  // n
   LinearWeights weights;
-  std::vector<float> held_out;         // n × n_classes when options.folds >= 2, else empty
+  std::vector<float> held_out;              // as LinearFit::TakeHeldOutMargins()
+  std::vector<std::vector<RowDual>> duals;  // per block, by row and then class; only when options.keep_duals
+  uint64_t max_duals = 0;                   // a block with more keeps none and says so
+  std::atomic<bool> too_many_duals{false};
   std::atomic<uint32_t> fits_done{0};  // over all blocks; a block has 1 + folds of them
 };
 
@@ -40,17 +48,24 @@ class SvmBlock {
 
  private:
   Resumable Run();
-  Resumable Solve(int fold, float tolerance, float still);
+  Resumable Restart(float tolerance);
+  Resumable Start();
+  Resumable Adapt(int fold, float tolerance, float still, float enough);
+  Resumable Solve(float tolerance, float still, int max_epochs);
+  Resumable Epoch(int fold);
   Resumable HoldOut(int fold);
   Resumable Score(int fold);
 
   void BeginEpoch();
   void OpenChunk();
   bool EpochEnded() const;
+  std::vector<uint32_t> AllRows() const;
   void NextBatch(int fold);
   void VisitBatch();
+  size_t StartRow(uint32_t i);
   size_t RemoveRow(uint32_t i);
-  size_t ScoreRow(uint32_t i);
+  size_t ScoreRow(uint32_t i, size_t to);
+  void KeepDuals();
 
   SvmShared& shared_;
   const SparseMatrix& rows_;
@@ -60,7 +75,9 @@ class SvmBlock {
   std::vector<LaneRow> full_weights_, full_alphas_;  // of the fit over all rows, where every fold starts
   std::vector<uint8_t> rest_;                        // epochs that the row still sits out
   std::vector<uint8_t> calm_;                        // visits in a row that found it still
-  std::vector<uint32_t> order_;                      // this epoch's permutation, shuffled as it is walked
+  std::vector<uint32_t> order_;                      // the rows that are worked on; shuffled as they are walked
+  std::vector<uint32_t> moved_;                      // rows that this epoch did not find still
+  std::vector<uint32_t> part_;                       // the rows that Adapt() is about
   Rng rng_;
   std::vector<uint32_t> chunks_;  // this epoch's permutation of order_'s chunks; the first opened_ have been begun
   uint32_t opened_ = 0, chunk_end_ = 0;

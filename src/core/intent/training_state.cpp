@@ -1,0 +1,154 @@
+// Stores and takes up the state of a training.
+#include "core/intent/training_state.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/codec/bytes.h"
+#include "core/codec/container.h"
+
+namespace retrain {
+namespace {
+
+// Sections; a number is never used again for something else.
+constexpr uint32_t kSettings = 1;  // configuration, calibration, number of labels, rows and duals
+constexpr uint32_t kLabels = 2;    // strings, ascending
+constexpr uint32_t kRows = 3;      // u64 per row, ascending
+constexpr uint32_t kLabelOf = 4;   // u32 per row
+constexpr uint32_t kCounts = 5;    // u32 per row: its duals
+constexpr uint32_t kDuals = 6;     // u32 label per dual, then f32 alpha per dual
+
+[[noreturn]] void Corrupted(const std::string& detail) {
+  throw Error(ErrorCode::kDataCorrupted, "stored state of a training is corrupt", detail,
+              "train with p_run_type => 'full'");
+}
+
+template <class T>
+std::vector<T> ReadArray(std::span<const uint8_t> bytes, uint64_t n) {
+  if (bytes.size() / sizeof(T) != n || bytes.size() % sizeof(T) != 0)
+    Corrupted("an array has another size than stated");
+  std::vector<T> values(n);
+  if (n > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+template <class T>
+std::vector<uint8_t> Bytes(const std::vector<T>& values) {
+  ByteWriter out;
+  out.PutArray(std::span<const T>(values));
+  return out.Take();
+}
+
+}  // namespace
+
+uint64_t ShortKey(const TextKey& key) noexcept {
+  uint64_t number = 0;
+  for (size_t i = 0; i < sizeof number; ++i) number = number << 8 | key[i];
+  return number;
+}
+
+std::vector<uint8_t> EncodeTrainingState(const TrainingState& state) {
+  ByteWriter settings, labels, duals;
+  settings.PutString(state.config);
+  settings.Put(static_cast<uint8_t>(state.calibration.kind));
+  settings.Put(state.calibration.inverse_temperature);
+  settings.Put(state.uncalibrated_rows);
+  settings.Put(static_cast<uint64_t>(state.labels.size()));
+  settings.Put(static_cast<uint64_t>(state.rows.size()));
+  settings.Put(static_cast<uint64_t>(state.duals.entries.size()));
+  for (const std::string& label : state.labels) labels.PutString(label);
+  std::vector<uint32_t> counts;
+  for (size_t i = 0; i < state.rows.size(); ++i)
+    counts.push_back(static_cast<uint32_t>(state.duals.begin[i + 1] - state.duals.begin[i]));
+  for (const auto& entry : state.duals.entries) duals.Put(entry.label);
+  for (const auto& entry : state.duals.entries) duals.Put(entry.alpha);
+  ContainerWriter container;
+  container.Add(kSettings, settings.Take());
+  container.Add(kLabels, labels.Take());
+  container.Add(kRows, Bytes(state.rows));
+  container.Add(kLabelOf, Bytes(state.label_of));
+  container.Add(kCounts, Bytes(counts));
+  container.Add(kDuals, duals.Take());
+  return container.Finish(ModelKind::kTrainingState);
+}
+
+TrainingState DecodeTrainingState(std::span<const uint8_t> bytes) {
+  const ContainerReader container(bytes, Checksum::kCompare, ModelKind::kTrainingState);
+  TrainingState state;
+  ByteReader settings(container.Section(kSettings));
+  state.config = settings.GetString();
+  const auto kind = settings.Get<uint8_t>();
+  if (kind != static_cast<uint8_t>(CalibrationKind::kNone) && kind != static_cast<uint8_t>(CalibrationKind::kSoftmax))
+    Corrupted("unknown calibration");
+  state.calibration.kind = static_cast<CalibrationKind>(kind);
+  state.calibration.inverse_temperature = settings.Get<double>();
+  if (!std::isfinite(state.calibration.inverse_temperature)) Corrupted("the temperature is not a finite number");
+  state.uncalibrated_rows = settings.Get<uint64_t>();
+  const auto n_labels = settings.Get<uint64_t>(), n_rows = settings.Get<uint64_t>(), n_duals = settings.Get<uint64_t>();
+
+  const auto label_bytes = container.Section(kLabels);
+  if (label_bytes.size() / sizeof(uint32_t) < n_labels) Corrupted("there are fewer labels than stated");
+  ByteReader labels(label_bytes);
+  for (uint64_t k = 0; k < n_labels; ++k) {
+    state.labels.emplace_back(labels.GetString());
+    if (k > 0 && state.labels[k] <= state.labels[k - 1]) Corrupted("labels are out of order");
+  }
+  state.rows = ReadArray<uint64_t>(container.Section(kRows), n_rows);
+  if (!std::is_sorted(state.rows.begin(), state.rows.end())) Corrupted("rows are out of order");
+  state.label_of = ReadArray<uint32_t>(container.Section(kLabelOf), n_rows);
+  for (const uint32_t label : state.label_of)
+    if (label >= n_labels) Corrupted("the label of a row does not exist");
+  for (const uint32_t count : ReadArray<uint32_t>(container.Section(kCounts), n_rows))
+    state.duals.begin.push_back(state.duals.begin.back() + count);
+  if (state.duals.begin.back() != n_duals) Corrupted("the duals do not add up");
+  const auto dual_bytes = container.Section(kDuals);
+  if (dual_bytes.size() / sizeof(uint64_t) != n_duals || dual_bytes.size() % sizeof(uint64_t) != 0)
+    Corrupted("there are not as many duals as stated");
+  const UnalignedArray<uint32_t> dual_labels(dual_bytes.first(dual_bytes.size() / 2));
+  const UnalignedArray<float> alphas(dual_bytes.subspan(dual_bytes.size() / 2));
+  state.duals.entries.resize(n_duals);
+  for (size_t i = 0; i < n_rows; ++i) {
+    for (uint64_t e = state.duals.begin[i]; e < state.duals.begin[i + 1]; ++e) {
+      const DualSolution::Entry entry{dual_labels[e], alphas[e]};
+      if (entry.label >= n_labels || (e > state.duals.begin[i] && entry.label <= state.duals.entries[e - 1].label))
+        Corrupted("the label of a dual does not exist or is out of order");
+      if (!(entry.alpha >= 0 && std::isfinite(entry.alpha))) Corrupted("a dual is not a positive number");
+      state.duals.entries[e] = entry;
+    }
+  }
+  return state;
+}
+
+Restart RestartFrom(const TrainingState& state, std::span<const uint64_t> rows, std::span<const uint32_t> labels,
+                    std::span<const std::string> names) {
+  constexpr uint32_t kUnknown = UINT32_MAX;
+  Restart restart;
+  std::vector<uint32_t> class_of;  // of the state's labels; ascending where known, since both lists of names ascend
+  for (const std::string& label : state.labels) {
+    const auto it = std::lower_bound(names.begin(), names.end(), label);
+    class_of.push_back(it != names.end() && *it == label ? static_cast<uint32_t>(it - names.begin()) : kUnknown);
+  }
+  restart.known_label.assign(names.size(), 0);
+  for (const uint32_t k : class_of)
+    if (k != kUnknown) restart.known_label[k] = 1;
+  size_t at = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    while (at < state.rows.size() && state.rows[at] < rows[i]) ++at, ++restart.gone_rows;
+    const bool known = at < state.rows.size() && state.rows[at] == rows[i] && class_of[state.label_of[at]] == labels[i];
+    if (known) {
+      for (uint64_t e = state.duals.begin[at]; e < state.duals.begin[at + 1]; ++e) {
+        const auto& entry = state.duals.entries[e];
+        if (class_of[entry.label] != kUnknown) restart.start.entries.push_back({class_of[entry.label], entry.alpha});
+      }
+      ++at;
+    } else {
+      restart.fresh_rows.push_back(static_cast<uint32_t>(i));
+    }
+    restart.start.begin.push_back(restart.start.entries.size());
+  }
+  restart.gone_rows += state.rows.size() - at;
+  return restart;
+}
+
+}  // namespace retrain

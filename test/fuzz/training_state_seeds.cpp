@@ -1,0 +1,25 @@
+// Writes a small real state for training_state_fuzzer to start from.
+//
+// usage: training_state_seeds DIRECTORY
+#include <chrono>
+#include <fstream>
+#include <string>
+
+#include "core/intent/trainer.h"
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  retrain::TrainingRequest request;
+  request.memory_budget = 1ull << 30;
+  retrain::IntentTrainer trainer(std::move(request));
+  for (int i = 0; i < 30; ++i) {
+    const std::string label = "intent" + std::to_string(i % 3), text = "message of " + label + " " + std::to_string(i);
+    trainer.Add({text, label, 1, "train", retrain::kNoTime, false}, retrain::Stop{});
+  }
+  while (!trainer.Step({std::chrono::steady_clock::now() + std::chrono::milliseconds(50), retrain::Stop{}, 1})) {
+  }
+  const auto& state = trainer.result().state;
+  std::ofstream file(std::string(argv[1]) + "/state", std::ios::binary);
+  file.write(reinterpret_cast<const char*>(state.data()), static_cast<std::streamsize>(state.size()));
+  return file ? 0 : 1;
+}

@@ -1,0 +1,85 @@
+// What a training leaves for the next one: stored, checked, and taken up for other rows.
+#include "core/intent/training_state.h"
+
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+
+namespace retrain {
+namespace {
+
+TrainingState Example() {
+  TrainingState state;
+  state.config = "{}";
+  state.labels = {"a", "b", "d"};
+  state.rows = {10, 20, 30};
+  state.label_of = {0, 2, 1};
+  state.duals.begin = {0, 2, 2, 3};
+  state.duals.entries = {{0, 0.5f}, {2, 1.5f}, {1, 2.0f}};
+  state.calibration.kind = CalibrationKind::kSoftmax;
+  state.calibration.inverse_temperature = 5.5;
+  state.uncalibrated_rows = 7;
+  return state;
+}
+
+TEST(TrainingState, IsReadAsItWasWritten) {
+  const TrainingState state = Example(), read = DecodeTrainingState(EncodeTrainingState(state));
+  EXPECT_EQ(read.config, state.config);
+  EXPECT_EQ(read.labels, state.labels);
+  EXPECT_EQ(read.rows, state.rows);
+  EXPECT_EQ(read.label_of, state.label_of);
+  EXPECT_EQ(read.duals.begin, state.duals.begin);
+  ASSERT_EQ(read.duals.entries.size(), 3u);
+  EXPECT_EQ(read.duals.entries[1].label, 2u);
+  EXPECT_EQ(read.duals.entries[1].alpha, 1.5f);
+  EXPECT_EQ(read.calibration.kind, CalibrationKind::kSoftmax);
+  EXPECT_EQ(read.calibration.inverse_temperature, 5.5);
+  EXPECT_EQ(read.uncalibrated_rows, 7u);
+}
+
+TEST(TrainingState, EveryTruncationAndFlippedByteIsFound) {
+  auto bytes = EncodeTrainingState(Example());
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_THROW(DecodeTrainingState(std::span<const uint8_t>(bytes).first(size)), Error) << size;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] ^= 0x41;
+    EXPECT_THROW(DecodeTrainingState(bytes), Error) << i;
+    bytes[i] ^= 0x41;
+  }
+}
+
+TEST(TrainingState, WhatDoesNotAddUpIsRefused) {
+  const auto refused = [](void (*spoil)(TrainingState&)) {
+    TrainingState state = Example();
+    spoil(state);
+    EXPECT_THROW(DecodeTrainingState(EncodeTrainingState(state)), Error);
+  };
+  refused([](TrainingState& s) { std::swap(s.labels[0], s.labels[1]); });
+  refused([](TrainingState& s) { std::swap(s.rows[0], s.rows[1]); });
+  refused([](TrainingState& s) { s.label_of[0] = 3; });
+  refused([](TrainingState& s) { s.label_of.pop_back(); });
+  refused([](TrainingState& s) { s.duals.begin[3] = 2; });
+  refused([](TrainingState& s) { s.duals.entries[1].label = 0; });
+  refused([](TrainingState& s) { s.duals.entries[1].label = 3; });
+  refused([](TrainingState& s) { s.duals.entries[1].alpha = -1; });
+  refused([](TrainingState& s) { s.calibration.kind = CalibrationKind::kSigmoid; });
+  refused([](TrainingState& s) { s.calibration.inverse_temperature = 1 / 0.0; });
+}
+
+TEST(TrainingState, RowsAreFoundAgainByKeyAndLabel) {
+  // Row 15 is new, 20 has another label, 30 went, 40 is new; label d went and c came.
+  const std::vector<uint64_t> rows{10, 15, 20, 40};
+  const std::vector<uint32_t> labels{0, 1, 1, 2};
+  const std::vector<std::string> names{"a", "b", "c"};
+  const Restart restart = RestartFrom(Example(), rows, labels, names);
+  EXPECT_EQ(restart.fresh_rows, (std::vector<uint32_t>{1, 2, 3}));
+  EXPECT_EQ(restart.known_label, (std::vector<uint8_t>{1, 1, 0}));
+  EXPECT_EQ(restart.gone_rows, 2u);
+  EXPECT_EQ(restart.start.begin, (std::vector<uint64_t>{0, 1, 1, 1, 1}));
+  ASSERT_EQ(restart.start.entries.size(), 1u);
+  EXPECT_EQ(restart.start.entries[0].label, 0u);
+  EXPECT_EQ(restart.start.entries[0].alpha, 0.5f);
+}
+
+}  // namespace
+}  // namespace retrain
