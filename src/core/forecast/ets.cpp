@@ -393,22 +393,42 @@ EtsFit FitEts(std::span<const double> y, uint32_t m, const EtsShape& shape, int 
 }
 
 void Ets::Update(double y, const Exogenous&) {
-  EtsState moved = state_;
-  // A multiplicative model cannot take in a value that makes it negative; it then keeps its state.
-  if (FilterEts({&y, 1}, shape_, parameters_, moved) < kBroken) state_ = std::move(moved);
+  const double p = state_.level + (shape_.trend ? parameters_.phi * state_.trend : 0);
+  double error = y - p, of_season = error;
+  if (shape_.season == SeasonKind::kAdditive) {
+    error -= state_.season[next_];
+    of_season = error;
+  }
+  if (shape_.season == SeasonKind::kMultiplicative) {
+    const double s = state_.season[next_];
+    // A state that cannot be divided by stays as it is: the next value may be an ordinary one again.
+    if (!(p > 1e-12) || !(s > 1e-12)) error = of_season = 0;
+    else {
+      error = (y - p * s) / s;
+      of_season = (y - p * s) / p;
+    }
+  }
+  state_.level = p + parameters_.alpha * error;
+  if (shape_.trend) state_.trend = parameters_.phi * state_.trend + parameters_.beta * error;
+  if (shape_.season == SeasonKind::kNone) return;
+  state_.season[next_] += parameters_.gamma * of_season;
+  if (++next_ == state_.season.size()) next_ = 0;
 }
 
 void Ets::Forecast(std::span<double> out, const Exogenous&) const {
   double p = state_.level, damping = 0, factor = 1;
-  for (size_t h = 0; h < out.size(); ++h) {
+  size_t s = next_;
+  for (double& value : out) {
     if (shape_.trend) {
       factor *= parameters_.phi;
       damping += factor;
       p = state_.level + damping * state_.trend;
     }
-    out[h] = p;
-    if (shape_.season == SeasonKind::kAdditive) out[h] += state_.season[h % state_.season.size()];
-    if (shape_.season == SeasonKind::kMultiplicative) out[h] *= state_.season[h % state_.season.size()];
+    value = p;
+    if (shape_.season == SeasonKind::kNone) continue;
+    if (shape_.season == SeasonKind::kAdditive) value += state_.season[s];
+    if (shape_.season == SeasonKind::kMultiplicative) value *= state_.season[s];
+    if (++s == state_.season.size()) s = 0;
   }
 }
 
@@ -419,7 +439,7 @@ void Ets::Encode(ByteWriter& out) const {
                          state_.trend})
     out.Put(v);
   out.Put(static_cast<uint32_t>(state_.season.size()));
-  out.PutArray(std::span<const double>(state_.season));
+  for (size_t i = 0; i < state_.season.size(); ++i) out.Put(state_.season[(next_ + i) % state_.season.size()]);
 }
 
 std::unique_ptr<Ets> Ets::Decode(ByteReader& in) {

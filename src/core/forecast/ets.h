@@ -77,7 +77,8 @@ class Ets final : public Forecaster {
  private:
   EtsShape shape_;
   EtsParameters parameters_;
-  EtsState state_;
+  EtsState state_;   // its season is a ring
+  size_t next_ = 0;  // the next step's place in it
 };
 
 // The shapes that a series may have: no multiplicative error or season unless y > 0, no season unless `m` >= 2 and there

@@ -30,6 +30,25 @@ bool HasSeason(std::span<const double> y, uint32_t m) {
   return std::fabs(r[m - 1]) > 1.645 * std::sqrt((1 + 2 * squares) / static_cast<double>(y.size()));
 }
 
+uint32_t FindSeason(std::span<const double> y) {
+  if (y.size() < 12) return 1;
+  std::vector<double> change;
+  for (size_t t = 1; t < y.size(); ++t) change.push_back(y[t] - y[t - 1]);
+  const auto longest = static_cast<uint32_t>(std::min<size_t>(200, change.size() / 3));
+  const std::vector<double> r = Autocorrelation(change, longest);
+  uint32_t best = 1;
+  double strongest = 0.3;
+  for (uint32_t lag = 2; lag < longest; ++lag) {
+    const double here = r[lag - 1];
+    // Multiples of a season repeat as well: a longer one has to be clearly stronger.
+    if (here > r[lag - 2] && here >= r[lag] && here > strongest * (best > 1 ? 1.1 : 1)) {
+      strongest = here;
+      best = lag;
+    }
+  }
+  return best > 1 && HasSeason(change, best) ? best : 1;
+}
+
 std::vector<double> CentredMovingAverage(std::span<const double> y, uint32_t m) {
   const size_t half = m / 2;
   std::vector<double> average;

@@ -18,6 +18,10 @@ std::vector<double> Autocorrelation(std::span<const double> y, uint32_t max_lag)
 // fewer than three seasons have none. Assimakopoulos and Nikolopoulos, "The theta model", Int. J. Forecasting 16 (2000).
 bool HasSeason(std::span<const double> y, uint32_t m);
 
+// The most strongly repeated lag of 2 … 200 steps in the changes of a series, 1 where none is significant: for spacings
+// that no calendar season belongs to.
+uint32_t FindSeason(std::span<const double> y);
+
 enum class SeasonKind : uint8_t { kNone = 0, kAdditive = 1, kMultiplicative = 2 };
 
 // Classical decomposition: indices of the m seasons, the first for y[0], from the means of what a centred moving average
