@@ -123,6 +123,33 @@ std::vector<uint8_t> EncodeForecastModel(const ForecastModelParts& parts) {
   return container.Finish(ModelKind::kForecast);
 }
 
+void FutureRegressorTable::Add(bool named, std::string_view series, int64_t wall, int64_t absolute,
+                               std::span<const double> values) {
+  const Row row{wall, absolute, values_.size()};
+  if (!named) {
+    common_.push_back(row);
+  } else {
+    const auto it = rows_.find(series);
+    (it == rows_.end() ? rows_[std::string(series)] : it->second).push_back(row);
+  }
+  values_.insert(values_.end(), values.begin(), values.end());
+}
+
+FutureRegressors FutureRegressorTable::Of(std::string_view series, bool absolute) const {
+  const auto it = rows_.find(series);
+  std::vector<Row> rows = it == rows_.end() ? common_ : it->second;
+  std::stable_sort(rows.begin(), rows.end(), [absolute](const Row& a, const Row& b) {
+    return absolute ? a.absolute < b.absolute : a.wall < b.wall;
+  });
+  FutureRegressors future;
+  for (const Row& row : rows) {
+    future.times.push_back(absolute ? row.absolute : row.wall);
+    const auto first = values_.begin() + static_cast<ptrdiff_t>(row.values);
+    future.values.insert(future.values.end(), first, first + static_cast<ptrdiff_t>(regressors_));
+  }
+  return future;
+}
+
 ForecastModel::ForecastModel(std::span<const uint8_t> artifact, Checksum checksum) {
   const ContainerReader container(artifact, checksum, ModelKind::kForecast);
   ByteReader settings(container.Section(kSettings));

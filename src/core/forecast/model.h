@@ -6,6 +6,7 @@
 #endif
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -82,6 +83,27 @@ struct SeriesForecast {
 struct FutureRegressors {
   std::vector<int64_t> times;   // ascending, distinct
   std::vector<double> values;   // times × regressors; not a number: unknown
+};
+
+// Rows that tell the future of regressors, as a query gives them.
+class FutureRegressorTable {
+ public:
+  explicit FutureRegressorTable(size_t regressors) : regressors_(regressors) {}
+
+  // `named` false: the row is for every series. Values are one for each regressor, not a number: unknown.
+  void Add(bool named, std::string_view series, int64_t wall, int64_t absolute, std::span<const double> values);
+  // The rows of a series in time order, its own or those of every series; of rows for one time the last added counts.
+  FutureRegressors Of(std::string_view series, bool absolute) const;
+
+ private:
+  struct Row {
+    int64_t wall, absolute;
+    size_t values;  // place in values_
+  };
+  size_t regressors_;
+  std::map<std::string, std::vector<Row>, std::less<>> rows_;
+  std::vector<Row> common_;
+  std::vector<double> values_;
 };
 
 class ForecastModel final : public ServedModel {

@@ -49,7 +49,8 @@ void WriteMetrics(const ForecastResult& result, JsonWriter& json) {
 
 void WriteGate(const ForecastResult& result, JsonWriter& json) {
   json.Key("gate").Object();
-  json.Key("promote").Bool(result.verdict.promote).Key("rule").String(result.verdict.rule);
+  json.Key("promote").Bool(result.verdict.promote);
+  json.Key("verdict").String(result.verdict.promote ? "promoted" : "rejected").Key("rule").String(result.verdict.rule);
   json.Key("reason").String(result.verdict.reason);
   json.Key("candidate").Object();
   WriteAccuracy(result.candidate, json);
