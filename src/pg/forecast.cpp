@@ -29,11 +29,11 @@ struct Levels {
 static int horizon_argument(FunctionCallInfo fcinfo, int n) {
   const int horizon = PG_ARGISNULL(n) ? 0 : PG_GETARG_INT32(n);
   if (PG_ARGISNULL(n) || horizon < 1 || horizon > static_cast<int>(retrain::kMaxForecastHorizon))
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_horizon is out of range"),
-             errdetail("given %s, accepted: 1 to %d", PG_ARGISNULL(n) ? "null" : psprintf("%d", horizon),
-                       static_cast<int>(retrain::kMaxForecastHorizon)),
-             errhint("the horizon is in steps of each series: 12 are a year of months; train on coarser steps to look further")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_horizon is out of range"),
+                    errdetail("given %s, accepted: 1 to %d", PG_ARGISNULL(n) ? "null" : psprintf("%d", horizon),
+                              static_cast<int>(retrain::kMaxForecastHorizon)),
+                    errhint("the horizon is in steps of each series: 12 are a year of months; train on coarser steps "
+                            "to look further")));
   return horizon;
 }
 
@@ -51,7 +51,8 @@ static Levels levels_argument(FunctionCallInfo fcinfo, int n) {
     const float4 level = nulls[i] ? 0 : DatumGetFloat4(elements[i]);
     if (nulls[i] || !(level > 0 && level < 1))
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a level of p_levels is out of range"),
-                      errdetail("given %s, accepted: above 0 and below 1", nulls[i] ? "null" : psprintf("%g", static_cast<double>(level))),
+                      errdetail("given %s, accepted: above 0 and below 1",
+                                nulls[i] ? "null" : psprintf("%g", static_cast<double>(level))),
                       errhint("a level of 0.95 is an interval that holds 95 of 100 values")));
     levels.value[levels.count++] = level;
   }
@@ -140,9 +141,11 @@ Datum forecast(PG_FUNCTION_ARGS) {
                     errhint("look in ai_model_metadata for the versions that exist")));
   const ResolvedVersion resolved = *resolve_version(schema, model_text, version_id);
   if (resolved.version_id == 0)
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" has no live version", model_name),
-                    errhint("train it: select status, error_message from train_forecast('%s', 'select … as ds, … as y from …')",
-                            model_name)));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" has no live version", model_name),
+         errhint("train it: select status, error_message from train_forecast('%s', 'select … as ds, … as y from …')",
+                 model_name)));
   const retrain::ForecastModel* model = &load_model(schema, model_text, &resolved);
   const retrain::FutureRegressorTable* future = future_argument(fcinfo, 4, *model, model_name);
   if (future != nullptr) model = &load_model(schema, model_text, &resolved);

@@ -147,7 +147,8 @@ static double number_of(const Column& column, HeapTuple tuple, TupleDesc desc) {
     case NUMERICOID:
       return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
     default:
-      return DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(OidOutputFunctionCall(column.output, value))));
+      return DatumGetFloat8(
+          DirectFunctionCall1(float8in, CStringGetDatum(OidOutputFunctionCall(column.output, value))));
   }
 }
 
@@ -186,7 +187,8 @@ static void add_timed(HeapTuple tuple, TupleDesc desc, void* arg) {
 }
 
 retrain::ForecastTrainer* read_forecast_rows(const char* query, const std::vector<std::string>& regressors,
-                                             retrain::ForecastTrainer* (*make)(const ForecastSourceShape& shape, void* arg),
+                                             retrain::ForecastTrainer* (*make)(const ForecastSourceShape& shape,
+                                                                               void* arg),
                                              void* arg) {
   TimedSource source = {};
   source.argument = "p_source";

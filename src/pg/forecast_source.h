@@ -9,7 +9,8 @@ struct ForecastSourceShape {
   bool named, zoned;
 };
 retrain::ForecastTrainer* read_forecast_rows(const char* query, const std::vector<std::string>& regressors,
-                                             retrain::ForecastTrainer* (*make)(const ForecastSourceShape& shape, void* arg),
+                                             retrain::ForecastTrainer* (*make)(const ForecastSourceShape& shape,
+                                                                               void* arg),
                                              void* arg);
 
 // `holidays` is a SELECT or the name of a table.

@@ -78,8 +78,7 @@ static RunOutcome train(const RunRequest& request, MemoryContext context) {
                     errhint("pass p_source => 'select day as ds, sales as y, shop as series from my_sales'")));
   progress_begin(context, request.model_name);
   retrain::ForecastTrainer* trainer = read_forecast_rows(query, order.config->regressors, make_trainer, &order);
-  if (!order.config->holidays.empty())
-    read_holidays(text_to_cstring(text_of_utf8(order.config->holidays)), trainer);
+  if (!order.config->holidays.empty()) read_holidays(text_to_cstring(text_of_utf8(order.config->holidays)), trainer);
   run_steps(trainer);
   const retrain::ForecastResult& result = trainer->result();
   const auto* json = make_owned<std::string>(context, [&] { return new std::string(retrain::ToJson(result)); });

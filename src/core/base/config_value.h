@@ -20,7 +20,7 @@ struct ConfigValue {
   double number = 0;
   std::string_view string;
   std::span<const double> numbers;
-  std::span<const std::string_view> strings;
+  std::span<const std::string_view> strings = {};
 };
 
 // Error(kInvalidParameter) that lists the keys that there are and, where one is close, names it as the one that was meant.

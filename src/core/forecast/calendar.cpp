@@ -146,8 +146,7 @@ int64_t TimeGrid::At(int64_t place) const {
 
 int64_t TimeGrid::PlaceOf(int64_t time) const {
   if (step.months == 0) return FloorDivide(time - origin, step.micros);
-  const int64_t months =
-      MonthOf(CivilOfDay(FloorDivide(time, kDay))) - MonthOf(CivilOfDay(FloorDivide(origin, kDay)));
+  const int64_t months = MonthOf(CivilOfDay(FloorDivide(time, kDay))) - MonthOf(CivilOfDay(FloorDivide(origin, kDay)));
   int64_t place = FloorDivide(months, step.months);
   if (At(place) > time) --place;
   return place;
@@ -177,7 +176,8 @@ Spacing FindSpacing(std::span<const int64_t> times) {
     return spacing;
   }
   spacing.regular = false;
-  std::nth_element(distances.begin(), distances.begin() + static_cast<ptrdiff_t>(distances.size() / 2), distances.end());
+  std::nth_element(distances.begin(), distances.begin() + static_cast<ptrdiff_t>(distances.size() / 2),
+                   distances.end());
   const int64_t median = distances[distances.size() / 2];
   TimeStep step{kSecond, 0};
   for (const int64_t standard : kStandardSteps)
@@ -208,8 +208,8 @@ bool ParseTimeStep(std::string_view name, TimeStep& step) {
     std::string_view name;
     TimeStep step;
   };
-  static constexpr Named kNamed[] = {{"minutely", {kMinute, 0}}, {"hourly", {kHour, 0}},   {"daily", {kDay, 0}},
-                                     {"weekly", {kWeek, 0}},     {"monthly", {0, 1}},      {"quarterly", {0, 3}},
+  static constexpr Named kNamed[] = {{"minutely", {kMinute, 0}}, {"hourly", {kHour, 0}}, {"daily", {kDay, 0}},
+                                     {"weekly", {kWeek, 0}},     {"monthly", {0, 1}},    {"quarterly", {0, 3}},
                                      {"yearly", {0, 12}}};
   for (const Named& named : kNamed) {
     if (name != named.name) continue;

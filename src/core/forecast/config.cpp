@@ -186,9 +186,10 @@ ForecastConfig ParseForecastConfig(std::span<const ConfigValue> values) {
   }
   if (!(config.min_value < config.max_value)) {
     JsonWriter low, high;
-    throw Error(ErrorCode::kInvalidParameter, "min_value must lie below max_value",
-                "min_value " + low.Number(config.min_value).Take() + ", max_value " + high.Number(config.max_value).Take(),
-                "leave one of them out, or swap them");
+    throw Error(
+        ErrorCode::kInvalidParameter, "min_value must lie below max_value",
+        "min_value " + low.Number(config.min_value).Take() + ", max_value " + high.Number(config.max_value).Take(),
+        "leave one of them out, or swap them");
   }
   return config;
 }
@@ -235,8 +236,8 @@ ForecastConfig DecodeConfig(ByteReader& in) {
   const auto methods = in.Get<uint32_t>();
   c.best = in.Get<uint8_t>() != 0;
   const auto regressors = in.Get<uint32_t>();
-  if (!IsStep(c.step) || c.season_length > 400 || c.horizon > 1000 || gaps > 1 ||
-      duplicates > 2 || !(c.min_value < c.max_value) || regressors > kMaxRegressors)
+  if (!IsStep(c.step) || c.season_length > 400 || c.horizon > 1000 || gaps > 1 || duplicates > 2 ||
+      !(c.min_value < c.max_value) || regressors > kMaxRegressors)
     CorruptedState("a configuration that cannot be");
   c.gaps = static_cast<GapRule>(gaps);
   c.duplicates = static_cast<DuplicateRule>(duplicates);

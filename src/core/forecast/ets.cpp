@@ -95,13 +95,15 @@ double Filter(std::span<const double> y, const EtsParameters& a, EtsState& state
 }
 
 template <bool kTrend, SeasonKind kSeason>
-double Filter(std::span<const double> y, const EtsShape& shape, const EtsParameters& a, EtsState& state, Errors& errors) {
+double Filter(std::span<const double> y, const EtsShape& shape, const EtsParameters& a, EtsState& state,
+              Errors& errors) {
   return shape.multiplicative_error ? Filter<kTrend, kSeason, true>(y, a, state, errors)
                                     : Filter<kTrend, kSeason, false>(y, a, state, errors);
 }
 
 template <bool kTrend>
-double Filter(std::span<const double> y, const EtsShape& shape, const EtsParameters& a, EtsState& state, Errors& errors) {
+double Filter(std::span<const double> y, const EtsShape& shape, const EtsParameters& a, EtsState& state,
+              Errors& errors) {
   switch (shape.season) {
     case SeasonKind::kAdditive:
       return Filter<kTrend, SeasonKind::kAdditive>(y, shape, a, state, errors);
@@ -314,7 +316,9 @@ double StandardDeviation(std::span<const double> y) {
 
 std::string EtsShape::Name() const {
   return std::string(multiplicative_error ? "M" : "A") + (trend ? (damped ? ",Ad" : ",A") : ",N") +
-         (season == SeasonKind::kNone ? ",N" : season == SeasonKind::kAdditive ? ",A" : ",M");
+         (season == SeasonKind::kNone       ? ",N"
+          : season == SeasonKind::kAdditive ? ",A"
+                                            : ",M");
 }
 
 double FilterEts(std::span<const double> y, const EtsShape& shape, const EtsParameters& parameters, EtsState& state,
@@ -402,7 +406,8 @@ void Ets::Update(double y, const Exogenous&) {
   if (shape_.season == SeasonKind::kMultiplicative) {
     const double s = state_.season[next_];
     // A state that cannot be divided by stays as it is: the next value may be an ordinary one again.
-    if (!(p > 1e-12) || !(s > 1e-12)) error = of_season = 0;
+    if (!(p > 1e-12) || !(s > 1e-12))
+      error = of_season = 0;
     else {
       error = (y - p * s) / s;
       of_season = (y - p * s) / p;
@@ -433,10 +438,11 @@ void Ets::Forecast(std::span<double> out, const Exogenous&) const {
 }
 
 void Ets::Encode(ByteWriter& out) const {
-  out.Put(static_cast<uint8_t>((shape_.multiplicative_error ? 1 : 0) | (shape_.trend ? 2 : 0) | (shape_.damped ? 4 : 0)));
+  out.Put(
+      static_cast<uint8_t>((shape_.multiplicative_error ? 1 : 0) | (shape_.trend ? 2 : 0) | (shape_.damped ? 4 : 0)));
   out.Put(static_cast<uint8_t>(shape_.season));
-  for (const double v : {parameters_.alpha, parameters_.beta, parameters_.gamma, parameters_.phi, state_.level,
-                         state_.trend})
+  for (const double v :
+       {parameters_.alpha, parameters_.beta, parameters_.gamma, parameters_.phi, state_.level, state_.trend})
     out.Put(v);
   out.Put(static_cast<uint32_t>(state_.season.size()));
   for (size_t i = 0; i < state_.season.size(); ++i) out.Put(state_.season[(next_ + i) % state_.season.size()]);

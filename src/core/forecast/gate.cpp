@@ -25,8 +25,8 @@ GateVerdict JudgeForecast(double tolerance, bool has_live, bool same_config, con
     return {false, "no_test_rows",
             "no series is long enough to hold values out, so the configurations cannot be compared"};
   const double ceiling = live.mase * (1 + tolerance);
-  const std::string compared = "MASE " + Number(candidate.mase) + " on " + std::to_string(candidate.values) +
-                               " held-out values";
+  const std::string compared =
+      "MASE " + Number(candidate.mase) + " on " + std::to_string(candidate.values) + " held-out values";
   if (!(candidate.mase <= ceiling))
     return {false, "mase_regression",
             compared + " is above " + Number(ceiling) + ", the live configuration's " + Number(live.mase) + " plus " +

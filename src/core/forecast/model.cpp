@@ -275,8 +275,8 @@ SeriesForecast ForecastModel::Forecast(uint32_t series, uint32_t horizon, std::s
   const ForecastSeriesInfo info = ReadInfo(in, static_cast<uint32_t>(groups_.size()), n_regressors);
   if (const int64_t end = info.grid.At(horizon); end > kLatestTime || end < kEarliestTime)
     throw Error(ErrorCode::kInvalidParameter, "the forecast leaves the range of timestamps",
-                "series \"" + Shortened(name(series)) + "\", " + std::to_string(horizon) + " steps, " +
-                    info.grid.step.Name(),
+                (unnamed_ ? "" : "series \"" + Shortened(name(series)) + "\", ") + std::to_string(horizon) +
+                    " steps, " + info.grid.step.Name(),
                 "ask for fewer steps");
   const auto columns = static_cast<uint32_t>(n_regressors + holidays_.names.size());
   const std::vector<double> rows = FutureColumns(info, horizon, future);

@@ -62,9 +62,9 @@ std::vector<uint8_t> EncodeForecastSeries(const ForecastSeriesParts& series);
 
 struct ForecastModelParts {
   ForecastConfig config;
-  bool unnamed = false;      // the source had no column of series: one series without a name
-  bool zoned = false;        // times came with a time zone
-  std::string zone;          // name of the wall clock's zone, when zoned
+  bool unnamed = false;  // the source had no column of series: one series without a name
+  bool zoned = false;    // times came with a time zone
+  std::string zone;      // name of the wall clock's zone, when zoned
   uint64_t training_rows = 0;
   HolidayCalendar holidays;
   std::vector<QuantileTable> groups;
@@ -74,15 +74,15 @@ std::vector<uint8_t> EncodeForecastModel(const ForecastModelParts& parts);
 
 struct SeriesForecast {
   bool absolute = false;
-  std::vector<int64_t> times;          // of each step
-  std::vector<double> yhat;            // of each step
-  std::vector<double> lower, upper;    // steps × levels; not a number where no error of the series is known
+  std::vector<int64_t> times;        // of each step
+  std::vector<double> yhat;          // of each step
+  std::vector<double> lower, upper;  // steps × levels; not a number where no error of the series is known
 };
 
 // Regressors known of one series' future, by time.
 struct FutureRegressors {
-  std::vector<int64_t> times;   // ascending, distinct
-  std::vector<double> values;   // times × regressors; not a number: unknown
+  std::vector<int64_t> times;  // ascending, distinct
+  std::vector<double> values;  // times × regressors; not a number: unknown
 };
 
 // Rows that tell the future of regressors, as a query gives them.

@@ -58,7 +58,8 @@ struct Solution {
   double evidence = -1e300;
 };
 
-Solution Solve(const Eigen::MatrixXd& a, const Eigen::VectorXd& b, double yy, double n, const Eigen::VectorXd& penalty) {
+Solution Solve(const Eigen::MatrixXd& a, const Eigen::VectorXd& b, double yy, double n,
+               const Eigen::VectorXd& penalty) {
   Solution solution;
   Eigen::MatrixXd system = a;
   // A trace of a penalty on the free columns keeps the system regular when they are collinear.
@@ -113,11 +114,13 @@ Regression Regression::Fit(std::span<const double> y, const Exogenous& x, const 
     for (size_t i = 0; i < rows; ++i) {
       const size_t t = begin + i;
       for (uint32_t k = 0; k < layout.exogenous; ++k) scaled[k] = x.values[t * x.columns + k] / exogenous_scale[k];
-      FillRow(static_cast<double>(t) / span, t, layout, options, scaled.data(), design.row(static_cast<Eigen::Index>(i)).data());
+      FillRow(static_cast<double>(t) / span, t, layout, options, scaled.data(),
+              design.row(static_cast<Eigen::Index>(i)).data());
     }
     const auto block = design.topRows(static_cast<Eigen::Index>(rows));
     a.noalias() += block.transpose() * block;
-    b.noalias() += block.transpose() * target.segment(static_cast<Eigen::Index>(begin), static_cast<Eigen::Index>(rows));
+    b.noalias() +=
+        block.transpose() * target.segment(static_cast<Eigen::Index>(begin), static_cast<Eigen::Index>(rows));
   }
 
   Eigen::VectorXd penalty = Eigen::VectorXd::Zero(columns);

@@ -23,7 +23,7 @@
 namespace retrain {
 
 struct SeasonTerms {
-  double period = 0;      // in steps, above 1
+  double period = 0;       // in steps, above 1
   uint32_t harmonics = 0;  // 1 … kMaxHarmonics
 };
 inline constexpr uint32_t kMaxHarmonics = 24, kMaxSeasonTerms = 4, kMaxExogenous = 512;
@@ -52,10 +52,10 @@ class Regression final : public Forecaster {
   double Signal(uint64_t step, std::span<const double> x) const;  // x' w of a step from the end of the fit on
 
   bool logarithm_ = false;
-  uint64_t n_ = 0, fitted_ = 0;             // values taken in, of them when the trend was fitted
-  double level_ = 0, slope_ = 0;            // of the trend at step fitted_ - 1, in transformed units
-  double rho_ = 0, residual_ = 0;           // of the last value taken in
-  double lowest_ = 0, highest_ = 0;         // transformed forecasts are kept within: far beyond everything seen
+  uint64_t n_ = 0, fitted_ = 0;      // values taken in, of them when the trend was fitted
+  double level_ = 0, slope_ = 0;     // of the trend at step fitted_ - 1, in transformed units
+  double rho_ = 0, residual_ = 0;    // of the last value taken in
+  double lowest_ = 0, highest_ = 0;  // transformed forecasts are kept within: far beyond everything seen
   std::vector<SeasonTerms> seasons_;
   std::vector<double> waves_;      // sin and cos coefficient of each harmonic of each season
   std::vector<double> exogenous_;  // coefficients

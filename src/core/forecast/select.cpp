@@ -222,7 +222,8 @@ void SeriesFitter::FitOthers() {
       add(method, kNoLikelihood);
   }
   if (candidates_.empty())
-    candidates_.push_back({ForecastMethod::kNaive, Role::kOther, FitMethod(ForecastMethod::kNaive, y, 0), {}, 1, 1, {}});
+    candidates_.push_back(
+        {ForecastMethod::kNaive, Role::kOther, FitMethod(ForecastMethod::kNaive, y, 0), {}, 1, 1, {}});
 }
 
 void SeriesFitter::Roll() {

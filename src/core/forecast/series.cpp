@@ -59,8 +59,8 @@ std::string FormatTime(int64_t time) {
   const int64_t clock = time - day * kDay;
   const Civil civil = CivilOfDay(day);
   char text[64];
-  const int date = std::snprintf(text, sizeof text, "%04lld-%02d-%02d", static_cast<long long>(civil.year), civil.month,
-                                 civil.day);
+  const int date =
+      std::snprintf(text, sizeof text, "%04lld-%02d-%02d", static_cast<long long>(civil.year), civil.month, civil.day);
   if (clock != 0)
     std::snprintf(text + date, sizeof text - static_cast<size_t>(date), " %02d:%02d:%02d",
                   static_cast<int>(clock / kHour), static_cast<int>(clock / kMinute % 60),
@@ -90,8 +90,8 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
     for (const TimedValue& v : values)
       if (times.empty() || times.back() != v.time) times.push_back(v.time);
     const Spacing spacing = FindSpacing(times);
-    if (options.step.months > 0 && spacing.regular && spacing.known && spacing.grid.step.months % options.step.months == 0 &&
-        spacing.grid.step.months > 0) {
+    if (options.step.months > 0 && spacing.regular && spacing.known &&
+        spacing.grid.step.months % options.step.months == 0 && spacing.grid.step.months > 0) {
       even.grid = spacing.grid;
       even.grid.step = options.step;
     } else if (options.step.months > 0 && times.size() == 1) {
@@ -122,8 +122,8 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
   if (end - begin >= static_cast<int64_t>(options.max_steps)) {
     even.cut = true;
     begin = end - options.max_steps + 1;
-    values.erase(values.begin(), std::find_if(values.begin(), values.end(),
-                                              [begin](const TimedValue& v) { return v.time >= begin; }));
+    values.erase(values.begin(),
+                 std::find_if(values.begin(), values.end(), [begin](const TimedValue& v) { return v.time >= begin; }));
     if (values.empty()) values.push_back({end, options.gaps == GapRule::kZero ? 0.0 : NAN, UINT32_MAX});
     // A straight line needs a value to start from.
     if (options.gaps == GapRule::kMissing) {

@@ -24,7 +24,10 @@ uint32_t GroupOf(const TimeStep& step) {
   return step.micros < 7 * kDay ? 2 : 3;
 }
 
-std::string Quoted(std::string_view name) { return "\"" + Shortened(name) + "\""; }
+// How messages call a series; a source without a column of them has one without a name.
+std::string SeriesText(std::string_view name) {
+  return name.empty() ? "the one series" : "series \"" + Shortened(name) + "\"";
+}
 
 struct WarningText {
   const char *code, *message;
@@ -33,10 +36,12 @@ constexpr WarningText kShort{"short", "fewer than four values: the forecast is t
 constexpr WarningText kConstant{"constant", "all values are the same: the forecast is that value, without an interval"};
 constexpr WarningText kNoSeason{"short_for_season", "too few values to learn a season: forecast without one"};
 constexpr WarningText kIrregular{"irregular", "times are not evenly spaced: values were gathered into steps"};
-constexpr WarningText kNoSpacing{"one_time", "a single time says nothing of the spacing: that of most other series is taken, "
-                                             "else a day"};
-constexpr WarningText kFilled{"gaps_filled", "steps without a value were interpolated; set gaps to zero where no row means "
-                                             "zero"};
+constexpr WarningText kNoSpacing{"one_time",
+                                 "a single time says nothing of the spacing: that of most other series is taken, "
+                                 "else a day"};
+constexpr WarningText kFilled{"gaps_filled",
+                              "steps without a value were interpolated; set gaps to zero where no row means "
+                              "zero"};
 constexpr WarningText kCut{"history_cut", "only the latest 20000 steps are learnt from"};
 constexpr WarningText kEmpty{"no_values", "no value at all: the series has no forecast"};
 
@@ -88,15 +93,14 @@ void ForecastTrainer::Add(const ForecastValue& value) {
   if (value.series.size() > kMaxSeriesName)
     throw Error(ErrorCode::kInvalidParameter, "the name of a series is too long",
                 std::to_string(value.series.size()) + " bytes, at most " + std::to_string(kMaxSeriesName) + ": " +
-                    Quoted(value.series),
+                    SeriesText(value.series),
                 "give a shorter text or a number as series");
   for (const int64_t time : {value.wall, value.absolute})
     if (time < kEarliestTime || time > kLatestTime)
-      throw Error(ErrorCode::kInvalidParameter, "ds is infinite or out of range", "series " + Quoted(value.series),
+      throw Error(ErrorCode::kInvalidParameter, "ds is infinite or out of range", SeriesText(value.series),
                   "leave such rows out of p_source");
   if (std::isinf(value.y))
-    throw Error(ErrorCode::kInvalidParameter, "y is infinite",
-                "series " + Quoted(value.series) + ", " + FormatTime(value.wall),
+    throw Error(ErrorCode::kInvalidParameter, "y is infinite", SeriesText(value.series) + ", " + FormatTime(value.wall),
                 "leave the value out or give null");
   ++result_.rows;
   const auto [it, added] = numbers_.try_emplace(std::string(value.series), static_cast<uint32_t>(names_.size()));
@@ -121,7 +125,7 @@ void ForecastTrainer::Add(const ForecastValue& value) {
 void ForecastTrainer::AddHoliday(int64_t day, std::string_view name) {
   if (day < kEarliestTime / kDay || day > kLatestTime / kDay)
     throw Error(ErrorCode::kInvalidParameter, "the day of a holiday is infinite or out of range",
-                "holiday " + Quoted(name), "leave such rows out of holidays");
+                "holiday \"" + Shortened(name) + "\"", "leave such rows out of holidays");
   auto it = holiday_numbers_.find(name);
   if (it == holiday_numbers_.end()) {
     if (holiday_numbers_.size() >= kMaxHolidays)
@@ -198,9 +202,8 @@ void ForecastTrainer::Gather() {
     holidays_.names.push_back(name);
   }
   for (Holiday holiday : holiday_days_) holidays_.days.push_back({holiday.day, place[holiday.name]});
-  std::sort(holidays_.days.begin(), holidays_.days.end(), [](const Holiday& a, const Holiday& b) {
-    return a.day != b.day ? a.day < b.day : a.name < b.name;
-  });
+  std::sort(holidays_.days.begin(), holidays_.days.end(),
+            [](const Holiday& a, const Holiday& b) { return a.day != b.day ? a.day < b.day : a.name < b.name; });
   holidays_.days.erase(std::unique(holidays_.days.begin(), holidays_.days.end()), holidays_.days.end());
   outcomes_.resize(names_.size());
 
@@ -273,7 +276,7 @@ std::unique_ptr<ForecastTrainer::Job> ForecastTrainer::Begin(uint32_t place, Pas
   }
   if (!even.duplicate.empty())
     throw Error(ErrorCode::kInvalidParameter, "a series has several values in one step",
-                "series " + Quoted(names_[by_name_[place]]) + ", " + even.duplicate + ", steps: " + even.grid.step.Name(),
+                SeriesText(names_[by_name_[place]]) + ", " + even.duplicate + ", steps: " + even.grid.step.Name(),
                 "group the source by series and ds, or set duplicates to sum or mean in p_config");
   job->even = std::move(even);
   if (job->even.y.empty()) {
@@ -298,11 +301,12 @@ std::unique_ptr<ForecastTrainer::Job> ForecastTrainer::Begin(uint32_t place, Pas
   SelectOptions select;
   select.season = config.season_length > 0 ? config.season_length : SeasonLength(e.grid.step);
   const bool of_calendar = e.grid.step.months > 0 || select.season > 1 || e.grid.step.micros % (7 * kDay) == 0;
-  if (config.season_length == 0 && !of_calendar) select.season = FindSeason(std::span(e.y).last(std::min<size_t>(n, 4000)));
+  if (config.season_length == 0 && !of_calendar)
+    select.season = FindSeason(std::span(e.y).last(std::min<size_t>(n, 4000)));
   select.terms = SeasonTermsFor(e.grid.step, n);
   if (config.season_length > 1)
-    select.terms = {{static_cast<double>(config.season_length),
-                     std::min<uint32_t>(config.season_length / 2, kMaxHarmonics)}};
+    select.terms = {
+        {static_cast<double>(config.season_length), std::min<uint32_t>(config.season_length / 2, kMaxHarmonics)}};
   select.regression = job->n_columns > 0 || (e.grid.step.months == 0 && !select.terms.empty()) ||
                       config.methods[static_cast<size_t>(ForecastMethod::kRegression)];
   select.horizon = data.horizon > 0 ? data.horizon : DefaultHorizon(e.grid.step);
@@ -480,8 +484,7 @@ void ForecastTrainer::Finish() {
     all.Merge(group.pool);
     windows += group.windows;
   }
-  const double freedom =
-      all.series() > 0 ? static_cast<double>(windows) / static_cast<double>(all.series()) : 3;
+  const double freedom = all.series() > 0 ? static_cast<double>(windows) / static_cast<double>(all.series()) : 3;
   ForecastModelParts parts;
   parts.config = request_.config;
   parts.unnamed = !request_.named;

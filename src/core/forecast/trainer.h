@@ -24,9 +24,9 @@ namespace retrain {
 
 struct ForecastRequest {
   ForecastConfig config;
-  bool named = false;       // values come with the name of their series
-  bool zoned = false;       // times come with a zone: shorter steps than a day run on the clock of UTC
-  std::string zone;         // of the wall clock, when zoned
+  bool named = false;          // values come with the name of their series
+  bool zoned = false;          // times come with a zone: shorter steps than a day run on the clock of UTC
+  std::string zone;            // of the wall clock, when zoned
   uint64_t memory_budget = 0;  // bytes; work that needs more is refused
   int threads = 1;
   double tolerance = 0.05;  // of the gate, relative

@@ -31,7 +31,8 @@ inline Wave WaveAt(double x) noexcept {
   c = c * q - 1.0 / 2.0;
   c = c * q + 1.0;
   constexpr double kHalf = 0.70710678118654752440;
-  constexpr Wave kEighths[] = {{0, 1}, {kHalf, kHalf}, {1, 0}, {kHalf, -kHalf}, {0, -1}, {-kHalf, -kHalf}, {-1, 0}, {-kHalf, kHalf}};
+  constexpr Wave kEighths[] = {{0, 1},  {kHalf, kHalf},   {1, 0},  {kHalf, -kHalf},
+                               {0, -1}, {-kHalf, -kHalf}, {-1, 0}, {-kHalf, kHalf}};
   const Wave turn = kEighths[static_cast<int>(eighths) & 7];
   return {s * turn.cos + c * turn.sin, c * turn.cos - s * turn.sin};
 }
