@@ -71,3 +71,19 @@ create function @extschema@.experiment_sample_size(
 create function @extschema@.retrain_closest_name(p_word text, p_names text[]) returns text
   language c immutable strict parallel safe cost 100
   as 'MODULE_PATHNAME', 'retrain_closest_name';
+
+-- A number in [0, 1) from the first 52 bits of SHA-256 of "salt:purpose:unit" in UTF-8: any program can compute it.
+create function @extschema@.retrain_experiment_bucket(p_salt text, p_purpose text, p_unit_id text) returns double precision
+  language c immutable strict parallel safe cost 50
+  as 'MODULE_PATHNAME', 'retrain_experiment_bucket';
+
+-- The variant by hash alone, null outside the traffic.
+create function @extschema@.retrain_hash_variant(
+  p_salt text,
+  p_unit_id text,
+  p_variants text[],
+  p_weights double precision[],
+  p_traffic double precision
+) returns text
+  language c immutable strict parallel safe cost 100
+  as 'MODULE_PATHNAME', 'retrain_hash_variant';

@@ -275,6 +275,7 @@ as $function$
     ('function', 'retrain_experiment_sums', 'execute', null, array['reader']),
     ('function', 'retrain_significant', 'execute', null, array['reader']),
     ('function', 'retrain_percent_range', 'execute', null, array['reader']),
+    ('function', 'retrain_p_text', 'execute', null, array['reader']),
     ('function', 'assign_variant', 'execute', null, array['recorder']),
     ('function', 'assign_variants', 'execute', null, array['recorder']),
     ('function', 'record_exposure', 'execute', null, array['recorder']),

@@ -11,7 +11,7 @@ begin
   raise exception '%', p_message
     using errcode = 'invalid_parameter_value',
       detail = format('Known are: %s.', coalesce((select string_agg(k, ', ') from unnest(p_known) k), 'none')),
-      hint = coalesce(format('Did you mean "%s"?', v_meant), 'Use one of the known names.');
+      hint = coalesce('Did you mean "' || v_meant || '"?', 'Use one of the known names.');
 end
 $function$;
 
@@ -51,7 +51,7 @@ begin
       limit 1000));
     raise exception 'experiment "%" does not exist', p_experiment
       using errcode = 'undefined_object',
-        hint = coalesce(format('Did you mean "%s"?', v_meant), 'create_experiment() makes one; ai_experiments lists them.');
+        hint = coalesce('Did you mean "' || v_meant || '"?', 'create_experiment() makes one; ai_experiments lists them.');
   end if;
   return v_experiment;
 end
@@ -440,44 +440,6 @@ end
 $function$;
 
 -- ---- assignment ----------------------------------------------------------------------------------------------------
-
--- A number in [0, 1) from the first 52 bits of SHA-256 of "salt:purpose:unit" in UTF-8: any program can compute it.
-create function @extschema@.retrain_experiment_bucket(p_salt text, p_purpose text, p_unit_id text) returns double precision
-  language sql immutable strict parallel safe cost 50
-  set search_path = pg_catalog, pg_temp
-as $function$
-  select ('x' || left(encode(sha256(convert_to(p_salt || ':' || p_purpose || ':' || p_unit_id, 'UTF8')), 'hex'), 13))
-    ::bit(52)::bigint / 4503599627370496.0::double precision
-$function$;
-
--- The variant by hash alone, null outside the traffic. Two numbers that have nothing to do with each other decide who
--- takes part and who gets what: more traffic lets units in and moves none.
-create function @extschema@.retrain_hash_variant(
-  p_salt text,
-  p_unit_id text,
-  p_variants text[],
-  p_weights double precision[],
-  p_traffic double precision
-) returns text
-  language plpgsql immutable strict parallel safe cost 200
-  set search_path = pg_catalog, pg_temp
-as $function$
-declare
-  v_left double precision;
-begin
-  if p_traffic < 1 and @extschema@.retrain_experiment_bucket(p_salt, 'traffic', p_unit_id) >= p_traffic then
-    return null;
-  end if;
-  v_left := @extschema@.retrain_experiment_bucket(p_salt, 'variant', p_unit_id);
-  for v_i in 1 .. cardinality(p_variants) - 1 loop
-    v_left := v_left - p_weights[v_i];
-    if v_left < 0 then
-      return p_variants[v_i];
-    end if;
-  end loop;
-  return p_variants[cardinality(p_variants)];
-end
-$function$;
 
 create function @extschema@.assign_variant(p_experiment text, p_unit_id text, p_model_name text default null) returns text
   language plpgsql volatile parallel unsafe cost 1000

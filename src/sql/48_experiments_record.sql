@@ -52,7 +52,7 @@ create function @extschema@.retrain_outside_experiment(p_experiment @extschema@.
 as $function$
 begin
   if p_occurred_at > clock_timestamp() or not isfinite(p_occurred_at) then
-    raise exception 'p_occurred_at has not come yet' using errcode = 'invalid_parameter_value',
+    raise exception 'p_occurred_at is not a time in the past' using errcode = 'invalid_parameter_value',
       detail = format('The time given is %s.', p_occurred_at), hint = 'Leave it out for now.';
   end if;
   return case @extschema@.retrain_experiment_status(p_experiment, p_occurred_at)

@@ -238,8 +238,15 @@ create function @extschema@.retrain_percent_range(p_value double precision, p_lo
   set search_path = pg_catalog, pg_temp
 as $function$
   select to_char(p_value * 100, 'FMSG9999990.00') || ' %' ||
-    coalesce(format(' (%s to %s)', to_char(p_low * 100, 'FMSG9999990.00'), to_char(p_high * 100, 'FMSG9999990.00')), '')
+    coalesce(' (' || to_char(p_low * 100, 'FMSG9999990.00') || ' to ' || to_char(p_high * 100, 'FMSG9999990.00') || ')', '')
   where abs(p_value) < 10000 and coalesce(abs(p_low) < 10000 and abs(p_high) < 10000, true)
+$function$;
+
+create function @extschema@.retrain_p_text(p_value double precision) returns text
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select case when p_value < 0.0001 then '< 0.0001' else @extschema@.retrain_significant(p_value, 2) end
 $function$;
 
 create function @extschema@.experiment_report(p_experiment text, p_model_name text default null) returns text
@@ -256,6 +263,7 @@ declare
   v_rows jsonb;
   v_parts text[];
   v_notes text[];
+  v_cuped text;
 begin
   select coalesce(jsonb_agg(to_jsonb(r) || jsonb_build_object('place', r.place) order by r.place), '[]') into v_results
   from (
@@ -295,11 +303,11 @@ begin
     select case
         when e ->> 'p_value' is null then 'Nobody has been exposed yet.'
         when (e ->> 'mismatch')::boolean or (a ->> 'mismatch')::boolean
-        then format('**Sample ratio mismatch** (p = %s): the variants do not have the units that they should have. Find out which '
+        then format('**Sample ratio mismatch** (p: %s): the variants do not have the units that they should have. Find out which '
           || 'ones are missing or counted twice before reading on.',
-          @extschema@.retrain_significant(least((e ->> 'p_value')::double precision, (a ->> 'p_value')::double precision), 2))
-        else format('The variants have as many units as they should (p = %s).',
-          @extschema@.retrain_significant((e ->> 'p_value')::double precision, 2)) end
+          @extschema@.retrain_p_text(least((e ->> 'p_value')::double precision, (a ->> 'p_value')::double precision)))
+        else format('The variants have as many units as they should (p: %s).',
+          @extschema@.retrain_p_text((e ->> 'p_value')::double precision)) end
     from jsonb_array_elements(v_ratio) e, jsonb_array_elements(v_ratio) a
     where e ->> 'population' = 'exposed' and a ->> 'population' = 'assigned'
     limit 1);
@@ -314,12 +322,12 @@ begin
         case when v_metric.kind = 'binary' then @extschema@.retrain_significant(r.mean * 100) || ' %'
           else @extschema@.retrain_significant(r.mean) end,
         @extschema@.retrain_percent_range(r.uplift, r.ci_low, r.ci_high),
-        @extschema@.retrain_significant(r.p_value, 2),
+        @extschema@.retrain_p_text(r.p_value),
         @extschema@.retrain_percent_range(r.uplift_always, r.sequential_low, r.sequential_high),
-        @extschema@.retrain_significant(r.sequential_p_value, 2), r.verdict) order by r.place)
+        @extschema@.retrain_p_text(r.sequential_p_value), r.verdict) order by r.place)
     into v_rows
     from (
-      select *, coalesce(cuped_uplift, uplift) as uplift_always
+      select *, case when sequential_low is not null then coalesce(cuped_uplift, uplift) end as uplift_always
       from jsonb_to_recordset(v_results) as x (place bigint, metric text, variant text, n bigint, mean double precision,
         uplift double precision, ci_low double precision, ci_high double precision, p_value double precision,
         sequential_p_value double precision, sequential_low double precision, sequential_high double precision,
@@ -332,18 +340,20 @@ begin
         else format(E'Goal: %s.\n\n', v_metric.goal) end
       || @extschema@.retrain_report_table(
         '["variant", "units", "mean", "uplift", "p", "uplift, always valid", "p, always valid", "verdict"]', v_rows, 'markdown'));
-    select string_agg(format('%s: %s by CUPED, p = %s, %s %% of the variance explained by what was known before.', r.variant,
+    select string_agg(format('%s: %s by CUPED, p: %s, %s %% of the variance explained by what was known before.', r.variant,
         @extschema@.retrain_percent_range(r.cuped_uplift, r.cuped_ci_low, r.cuped_ci_high),
-        @extschema@.retrain_significant(r.cuped_p_value, 2), round((100 * r.variance_reduction)::numeric)), E'\n' order by r.place)
-    into v_metric.goal
+        @extschema@.retrain_p_text(r.cuped_p_value), round((100 * r.variance_reduction)::numeric)), E'\n' order by r.place)
+    into v_cuped
     from jsonb_to_recordset(v_results) as r (place bigint, metric text, variant text, cuped_uplift double precision,
       cuped_ci_low double precision, cuped_ci_high double precision, cuped_p_value double precision, variance_reduction double precision)
     where r.metric = v_metric.name and r.cuped_uplift is not null;
-    v_parts := v_parts || coalesce(v_metric.goal, array[]::text[]);
+    if v_cuped is not null then
+      v_parts := v_parts || v_cuped;
+    end if;
   end loop;
 
   select array_agg(format('- %s, %s: %s', r.metric, r.variant, r.verdict
-      || coalesce(format(' (%s %% would be found four times in five)', @extschema@.retrain_significant(r.detectable_uplift * 100, 2)), ''))
+      || coalesce(' (' || @extschema@.retrain_significant(r.detectable_uplift * 100, 2) || ' % would be found four times in five)', ''))
     order by r.place)
   into v_notes
   from (

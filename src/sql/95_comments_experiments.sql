@@ -89,6 +89,7 @@ comment on function @extschema@.retrain_outside_experiment(@extschema@.ai_experi
 comment on function @extschema@.retrain_experiment_sums(@extschema@.ai_experiments) is
   'Internal: the sums of every metric in every variant.';
 comment on function @extschema@.retrain_significant(double precision, integer) is 'Internal: a number in few digits.';
+comment on function @extschema@.retrain_p_text(double precision) is 'Internal: a p-value for people.';
 comment on function @extschema@.retrain_percent_range(double precision, double precision, double precision) is
   'Internal: a percentage with its interval.';
 comment on function @extschema@.retrain_experiments_after_delete() is 'Internal: trigger of ai_experiments.';
