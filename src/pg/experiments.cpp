@@ -1,5 +1,7 @@
 // Statistics of experiments: arms compared, the sample ratio, power, and the name that was meant.
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "core/stats/comparison.h"
@@ -113,11 +115,10 @@ static std::vector<ArmRow> CompareArms(const ArmsQuestion& question) {
     }
   }
   const retrain::Cuped cuped = retrain::Adjust(moments, adjusted);
-  const ArmRow nothing = [] {
-    ArmRow row;
-    std::fill_n(&row.stddev, kArmNumbers, NAN);
-    return row;
-  }();
+  double undefined[kArmNumbers];
+  std::fill_n(undefined, kArmNumbers, NAN);
+  ArmRow nothing;
+  memcpy(&nothing, undefined, sizeof nothing);
   std::vector<ArmRow> rows(arms, nothing);
   for (int i = 0; i < arms; ++i) {
     if (i != question.control)
@@ -161,7 +162,8 @@ Datum retrain_compare_arms(PG_FUNCTION_ARGS) {
   using Rows = std::vector<ArmRow>;
   const auto* rows = make_owned<Rows>(CurrentMemoryContext, [&] { return new Rows(CompareArms(question)); });
   for (size_t arm = 0; arm < rows->size(); ++arm) {
-    const double* numbers = &(*rows)[arm].stddev;
+    double numbers[kArmNumbers];
+    memcpy(numbers, &(*rows)[arm], sizeof numbers);
     Datum values[1 + kArmNumbers];
     bool nulls[1 + kArmNumbers] = {};
     values[0] = Int32GetDatum(static_cast<int32>(arm) + 1);
