@@ -127,6 +127,22 @@ call take_times('10 000 × assign_variant', 'select count(assign_variant(''big''
 call take_times('10 000 × record_exposure', 'select count(record_exposure(''big'', ''customer '' || i)) from generate_series(1, 10000) i');
 call take_times('10 000 × record_outcome', 'select count(record_outcome(''big'', ''customer '' || i, ''{"revenue": 1}'')) from generate_series(1, 10000) i');
 
+-- ---- real data: 20 000 impressions, bandit against random ----
+select id from create_experiment('bandit', '["random", "bts"]', '[{"name": "click", "kind": "binary"}]', '2019-11-24 00:00+00',
+  '2019-12-01 00:00+00') \gset
+create table impressions (variant text, shown_at timestamptz, position integer, click integer, id integer generated always as identity);
+\copy impressions (variant, shown_at, position, click) from 'test/data/ab_open_bandit_men.csv' with (format csv, header)
+insert into ai_experiment_assignments (experiment_id, unit_id, variant, assigned_at, model_name)
+select :id, id, variant, shown_at, 'default' from impressions;
+insert into ai_experiment_exposures (experiment_id, unit_id, variant, exposed_at, model_name)
+select :id, id, variant, shown_at, 'default' from impressions;
+insert into ai_experiment_outcomes (experiment_id, unit_id, outcome, occurred_at, model_name)
+select :id, id, '{"click": 1}', shown_at, 'default' from impressions where click = 1;
+insert into measured (what, value, wanted)
+select 'Open Bandit: clicks of the bandit against random', format('+%s %% (%s to %s), p = %s', round(100 * uplift), round(100 * ci_low),
+  round(100 * ci_high), round(p_value::numeric, 4)), 'prop.test: p = 0.0315'
+from get_experiment_results('bandit') where not is_control;
+
 \pset format unaligned
 \pset tuples_only on
 select '| | measured | wanted |' union all select '|---|--:|--:|';
