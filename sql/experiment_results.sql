@@ -101,6 +101,15 @@ from (values ('control', 0, 400), ('good', 1, 400), ('bad', -1, 400), ('same', 0
 update ai_experiments set weights = '{0.2498,0.2498,0.2498,0.2498,0.0008}' where name = 'verdicts';
 select metric, variant, n, short(uplift) as uplift, short(p_value) as p, short(p_adjusted) as adjusted, verdict from get_experiment_results('verdicts');
 
+-- ---- a small variant that has seen no buyer yet: Welch believes its variance of 0, the verdict does not ----
+select (create_experiment('small', '{"control": 0.95, "treatment": 0.05}', '["revenue"]', '2026-01-01', '2026-01-31')).name;
+select put('small', 'c' || i, 'control', case when i % 10 = 0 then jsonb_build_object('revenue', i % 50) end) from generate_series(1, 950) i
+\g /dev/null
+select put('small', 't' || i, 'treatment', null) from generate_series(1, 50) i
+\g /dev/null
+select variant, n, short(mean) as mean, short(p_value) as p, short(p_adjusted) as adjusted, short(sequential_p_value) as always, verdict
+from get_experiment_results('small');
+
 -- ---- guardrails: may be a tenth worse ----
 select (create_experiment('guardrails', '["control", "fine", "slow", "awful"]',
   '["revenue", {"name": "seconds", "goal": "decrease", "guardrail": true, "max_regression": 0.1},

@@ -62,9 +62,10 @@ struct ArmRow {
   double sequential_p_value, sequential_low, sequential_high;
   double cuped_mean, cuped_uplift, cuped_low, cuped_high, cuped_p_value, variance_reduction;
   double detectable_uplift;
+  double final_p_value, final_low, final_high;
 };
 static constexpr int kArmNumbers = sizeof(ArmRow) / sizeof(double);
-static_assert(kArmNumbers == 18);
+static_assert(kArmNumbers == 21);
 
 struct ArmsQuestion {
   Doubles n, mean, m2, mean_x, m2_x, cxy;  // mean_x.values is null when there is no covariate
@@ -89,12 +90,18 @@ static ArmRow CompareWithControl(const ArmsQuestion& question, const retrain::Ar
   row.cuped_uplift = a.uplift, row.cuped_low = adjusted.low, row.cuped_high = adjusted.high;
   row.cuped_p_value = retrain::WelchPValue(a);
 
-  const retrain::SequentialBoundary boundary(question.alpha, question.planned_units);
-  const double units = a.control.n + a.treatment.n;
-  const bool enough = std::fmin(a.control.n, a.treatment.n) >= retrain::kSequentialMinUnits;
-  const retrain::Interval always = a.UpliftAround(enough ? boundary.Multiplier(units) : NAN);
-  row.sequential_p_value = enough ? boundary.PValue(a.value / a.standard_error, units) : NAN;
-  row.sequential_low = always.low, row.sequential_high = always.high;
+  // What decides at the planned end: the larger standard error counts, as in CompareSequentially().
+  const double caution = std::fmax(1, a.pooled_error / a.standard_error);
+  const retrain::Interval final = a.UpliftAround(caution * retrain::StudentCritical(question.alpha, a.df));
+  row.final_p_value = question.binary && question.mean_x.values == nullptr
+                          ? row.p_value
+                          : retrain::StudentTwoSided(a.value / a.standard_error / caution, a.df);
+  row.final_low = final.low, row.final_high = final.high;
+
+  const retrain::SequentialComparison always =
+      retrain::CompareSequentially({question.alpha, question.planned_units}, a);
+  row.sequential_p_value = always.p_value;
+  row.sequential_low = always.uplift.low, row.sequential_high = always.uplift.high;
   row.detectable_uplift =
       (retrain::NormalQuantile(1 - question.alpha / 2) + retrain::NormalQuantile(kPowerOfDetectable)) *
       a.standard_error / std::fabs(a.control.mean);

@@ -31,7 +31,10 @@ create function @extschema@.retrain_compare_arms(
     cuped_ci_high double precision,
     cuped_p_value double precision,
     variance_reduction double precision,
-    detectable_uplift double precision)
+    detectable_uplift double precision,
+    final_p_value double precision,
+    final_low double precision,
+    final_high double precision)
   language c immutable parallel safe cost 1000 rows 2
   as 'MODULE_PATHNAME', 'retrain_compare_arms';
 

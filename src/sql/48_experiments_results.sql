@@ -168,9 +168,9 @@ begin
   ), arms as (
     select m.place, m.name, m.kind, m.goal, m.guardrail, m.max_regression, c.*, s.variant as variant_name,
       c.arm = v_control as control, s.n as units, case when s.n > 0 then m.mean[c.arm] end as arm_mean,
-      case when v_planned_end then coalesce(c.cuped_p_value, c.p_value) else c.sequential_p_value end as p,
-      case when v_planned_end then coalesce(c.cuped_ci_low, c.ci_low) else c.sequential_low end as low,
-      case when v_planned_end then coalesce(c.cuped_ci_high, c.ci_high) else c.sequential_high end as high,
+      case when v_planned_end then c.final_p_value else c.sequential_p_value end as p,
+      case when v_planned_end then c.final_low else c.sequential_low end as low,
+      case when v_planned_end then c.final_high else c.sequential_high end as high,
       coalesce(c.cuped_mean - first_value(c.cuped_mean) over metric_arms, c.difference)
         * case m.goal when 'decrease' then -1 else 1 end as gain,
       -- Where fewer than five units are expected on one side, no approximation of the binomial holds.
@@ -352,14 +352,16 @@ begin
     end if;
   end loop;
 
-  select array_agg(format('- %s, %s: %s', r.metric, r.variant, r.verdict
-      || coalesce(' (' || @extschema@.retrain_significant(r.detectable_uplift * 100, 2) || ' % would be found four times in five)', ''))
+  select array_agg(format('- %s, %s: %s', r.metric, r.variant, r.verdict || coalesce(' (' || nullif(concat_ws('; ',
+      'p, corrected: ' || @extschema@.retrain_p_text(r.p_adjusted),
+      @extschema@.retrain_significant(r.detectable_uplift * 100, 2) || ' % would be found four times in five'), '') || ')', ''))
     order by r.place)
   into v_notes
   from (
-    select x.place, x.metric, x.variant, x.verdict,
+    select x.place, x.metric, x.variant, x.verdict, x.p_adjusted,
       case when x.verdict = 'inconclusive' and x.detectable_uplift < 100 then x.detectable_uplift end as detectable_uplift
-    from jsonb_to_recordset(v_results) as x (place bigint, metric text, variant text, verdict text, detectable_uplift double precision)
+    from jsonb_to_recordset(v_results) as x (place bigint, metric text, variant text, verdict text, p_adjusted double precision,
+      detectable_uplift double precision)
     where x.verdict <> 'control'
   ) r;
   v_parts := v_parts || (E'## Conclusion\n\n' || coalesce(array_to_string(v_notes, E'\n'), '-'));

@@ -227,6 +227,35 @@ TEST(Sequential, IsNarrowestWhereItWasPlanned) {
     EXPECT_GE(SequentialBoundary(0.05, other).Multiplier(1000), planned * 0.999) << other;
 }
 
+TEST(Sequential, EqualArmsHaveOneError) {
+  const SequentialBoundary boundary(0.05, 1000);
+  const Difference d = Compare({500, 10, 4}, {500, 11, 9});
+  EXPECT_NEAR(d.pooled_error, d.standard_error, 1e-15);
+  const SequentialComparison c = CompareSequentially(boundary, d);
+  EXPECT_NEAR(c.p_value, boundary.PValue(d.value / d.standard_error, 1000), 1e-15);
+  EXPECT_NEAR(c.difference.low, d.Around(boundary.Multiplier(1000)).low, 1e-12);
+  EXPECT_NEAR(c.uplift.high, d.UpliftAround(boundary.Multiplier(1000)).high, 1e-12);
+}
+
+TEST(Sequential, ASmallArmThatHasSeenNothingIsNotBelieved) {
+  const SequentialBoundary boundary(0.05, 10000);
+  const Difference d = Compare(Estimate(Binary(1900, 95)), Estimate(Binary(100, 1)));
+  EXPECT_LT(boundary.PValue(d.value / d.standard_error, 2000), 0.05);
+  const SequentialComparison c = CompareSequentially(boundary, d);
+  EXPECT_GT(c.p_value, 0.5);
+  EXPECT_GT(c.difference.high, 0);
+  EXPECT_NEAR(d.pooled_error,
+              std::sqrt((1899 * 0.0475 * 1900 / 1899 + 99 * 0.0099 * 100 / 99) / 1998 * (1 / 100. + 1 / 1900.)), 1e-12);
+}
+
+TEST(Sequential, NothingIsClaimedTooEarly) {
+  const SequentialBoundary boundary(0.05, 1000);
+  EXPECT_TRUE(std::isnan(CompareSequentially(boundary, Compare({29, 1, 1}, {1000, 9, 1})).p_value));
+  EXPECT_FALSE(std::isnan(CompareSequentially(boundary, Compare({30, 1, 1}, {1000, 9, 1})).p_value));
+  EXPECT_TRUE(std::isnan(CompareSequentially(boundary, Compare({50, 1, 0}, {50, 9, 0})).p_value));
+  EXPECT_TRUE(std::isnan(CompareSequentially(boundary, Compare({}, {1000, 9, 1})).uplift.low));
+}
+
 TEST(SampleRatio, ChiSquare) {
   const double even[] = {1, 1};
   EXPECT_NEAR(TestSampleRatio(std::vector<double>{5050, 4950}, even).p_value, 0.317310507862914, 1e-12);

@@ -31,6 +31,9 @@ Difference Compare(const ArmEstimate& control, const ArmEstimate& treatment) noe
   d.treatment = treatment;
   d.value = treatment.mean - control.mean;
   d.standard_error = std::sqrt(v);
+  const double pooled =
+      ((control.n - 1) * control.variance + (treatment.n - 1) * treatment.variance) / (control.n + treatment.n - 2);
+  d.pooled_error = std::sqrt(pooled * (1 / control.n + 1 / treatment.n));
   d.df = v * v / (vc * vc / (control.n - 1) + vt * vt / (treatment.n - 1));
   d.uplift = control.mean == 0 ? __builtin_nan("") : d.value / std::fabs(control.mean);
   return d;

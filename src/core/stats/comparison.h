@@ -31,6 +31,7 @@ struct Interval {
 struct Difference {
   double value;           // treatment - control
   double standard_error;  // not pooled
+  double pooled_error;    // of value, if the units of both arms vary alike
   double df;              // Welch-Satterthwaite
   double uplift;          // value / |control mean|
   ArmEstimate control, treatment;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/stats/distributions.h"
@@ -37,6 +38,15 @@ double SequentialBoundary::PValue(double z, double units) const noexcept {
   const double s = units * rho_squared_;
   const double p = std::exp(0.5 * std::log1p(s) - z * z * s / (2 * (s + 1)));
   return std::isnan(p) ? p : std::min(1.0, p);
+}
+
+SequentialComparison CompareSequentially(const SequentialBoundary& boundary, const Difference& d) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  const double units = d.control.n + d.treatment.n, error = std::max(d.standard_error, d.pooled_error);
+  if (!(std::min(d.control.n, d.treatment.n) >= kSequentialMinUnits && d.standard_error > 0))
+    return {kNaN, {kNaN, kNaN}, {kNaN, kNaN}};
+  const double multiplier = boundary.Multiplier(units) * error / d.standard_error;
+  return {boundary.PValue(d.value / error, units), d.Around(multiplier), d.UpliftAround(multiplier)};
 }
 
 SampleRatio TestSampleRatio(std::span<const double> counts, std::span<const double> weights) {

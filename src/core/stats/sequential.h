@@ -16,6 +16,8 @@
 
 #include <span>
 
+#include "core/stats/comparison.h"
+
 namespace retrain {
 
 // Below this many units in either arm nothing is claimed: the variance is not known well enough.
@@ -38,6 +40,17 @@ class SequentialBoundary {
   double alpha_;
   double rho_squared_;
 };
+
+// What the sequence says of two arms; NaN where nothing is claimed.
+struct SequentialComparison {
+  double p_value;
+  Interval difference;
+  Interval uplift;
+};
+
+// The larger of both standard errors counts. A small arm with rare outcomes has often seen none of them: its own
+// variance is then close to 0, the difference seems certain, and that at many looks. Equal arms have equal errors.
+SequentialComparison CompareSequentially(const SequentialBoundary& boundary, const Difference& difference);
 
 struct SampleRatio {
   double chi_square;
