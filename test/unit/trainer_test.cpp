@@ -136,10 +136,10 @@ TEST(Trainer, ContributionsAndBiasAddUpToTheMargin) {
   ScoringScratch scratch;
   model.Margins("please send my money back, the courier was late", Stop{}, scratch);
   for (uint32_t k = 0; k < model.n_classes(); ++k) {
-    double sum = model.bias(k);
-    const auto contributions = model.Contributions(scratch, k);
-    EXPECT_FALSE(contributions.empty());
-    for (const auto& c : contributions) sum += c.contribution;
+    const Explanation explanation = model.Explain(scratch, k);
+    double sum = explanation.bias;
+    EXPECT_FALSE(explanation.contributions.empty());
+    for (const auto& c : explanation.contributions) sum += c.contribution;
     EXPECT_NEAR(sum, scratch.margins[k], 1e-4);
   }
 }
