@@ -365,10 +365,11 @@ IntentConfig ParseIntentConfig(std::span<const ConfigValue> values) {
   if (!config.analyzer.word_ngrams.enabled() && !config.analyzer.char_ngrams.enabled() && !config.analyzer.text_stats)
     throw Error(ErrorCode::kInvalidParameter, "configuration leaves no features",
                 "word_ngrams and char_ngrams are off and text_stats is false", "turn one of them on");
-  if (config.networks > 0 && config.calibration == CalibrationKind::kSigmoid)
-    throw Error(ErrorCode::kInvalidParameter, "networks have no sigmoid calibration",
-                "networks is " + std::to_string(config.networks) + " and calibration is \"sigmoid\"",
-                "use calibration softmax, or networks 0");
+  if (config.networks > 0 && config.calibration != CalibrationKind::kSoftmax)
+    throw Error(ErrorCode::kInvalidParameter, "networks need the calibration \"softmax\"",
+                "networks is " + std::to_string(config.networks) + ", calibration is \"" +
+                    NameOf(kCalibrations, config.calibration) + "\"",
+                "leave calibration out, or set networks to 0");
   return config;
 }
 

@@ -27,7 +27,7 @@ struct IntentConfig {
   std::string classifier = "linear_svm";
   double c = 3.0;
   bool balanced = true;   // class weights n / (K n_k)
-  uint32_t networks = 0;  // beside the classifier, which then is linear_svm
+  uint32_t networks = 0;  // beside the classifier; the calibration is softmax
   uint32_t hidden_units = 256;
   uint32_t passes = 0;  // of a network over the rows; 0: chosen from their number
   CalibrationKind calibration = CalibrationKind::kSoftmax;

@@ -112,6 +112,7 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   f.held_out = f.fit->TakeHeldOutMargins();
   f.duals = f.fit->TakeDuals();
   f.fit.reset();
+  progress_.percent = f.fit_to;
 }
 
 // From the margins of held-out rows to probabilities. With networks the blend is the calibration.

@@ -21,7 +21,7 @@ constexpr Reads kReads[] = {Reads::kAll, Reads::kWords, Reads::kChars, Reads::kA
 // So many visits in all, as far as the number of passes stays reasonable: on more than 24 passes nothing was gained at
 // 10 000 rows, and few rows need many.
 constexpr double kVisits = 240000;
-constexpr double kFewestPasses = 4, kMostPasses = 60;
+constexpr double kFewestPasses = 4, kMostPasses = 40;
 
 // Held-out rows that two weights are fitted on, and their margins at most: one look at them fits into a step.
 constexpr size_t kBlendRows = 6000, kFewestBlendRows = 2000, kBlendMargins = size_t{1} << 20;
@@ -105,6 +105,7 @@ Resumable IntentTrainer::FitEnsemble(std::vector<uint32_t> rows, uint32_t networ
   while (!f.ensemble->Step(*budget_)) co_await Pause{};
   f.networks = f.ensemble->TakeNetworks();
   f.ensemble.reset();
+  progress_.percent = f.fit_to;
 }
 
 // Margins and scores of rows that neither the networks in f.networks nor the fold's classifier have seen.
