@@ -146,7 +146,7 @@ TEST(Floors, EnglishSets) {
 }
 
 // Half the networks and fewer passes than the preset has, to be done in time; the preset itself reaches 93.9 and 93.5 %
-// (bench/accuracy).
+// (docs/training.md).
 TEST(Floors, Accurate) {
   const ConfigValue preset{"preset", ConfigValue::Type::kString, false, 0, "accurate", {}};
   IntentConfig config = ParseIntentConfig({&preset, 1});

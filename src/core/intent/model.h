@@ -100,6 +100,9 @@ class IntentModel final : public ServedModel {
   std::string_view classifier() const noexcept { return classifier_; }
   std::string_view config_json() const noexcept { return config_json_; }
 
+  // Whether a message costs tens of microseconds and not a few: it asks networks.
+  bool slow() const noexcept { return !networks_.empty(); }
+
   // Fills scratch.entries and scratch.margins.
   void Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch) const;
   // The most probable class of the margins last computed; the lowest index where several are equal.

@@ -116,7 +116,7 @@ uint64_t EnsembleFitBytes(uint64_t n_rows, uint64_t n_classes, const NetworkOpti
   ByteSum sum;
   for (const ColumnRange& range : options.ranges) {
     widest = std::max<uint64_t>(widest, range.last - range.first);
-    sum.Add({NetworkBytes(range.last - range.first, options.hidden, stride)});
+    sum.Add({3, NetworkBytes(range.last - range.first, options.hidden, stride)});
   }
   return sum.Add({running, NetworkFit::Bytes(n_rows, widest, options.hidden, stride)}).total();
 }

@@ -39,7 +39,11 @@ uint64_t NetworkBytes(uint64_t columns, uint64_t hidden, uint64_t stride) {
 }
 
 std::vector<uint8_t> EncodeNetworks(std::span<const Network> networks) {
+  uint64_t size = sizeof(uint32_t);
+  for (const Network& network : networks)
+    size += NetworkBytes(network.last - network.first, network.hidden, network.stride);
   ByteWriter out;
+  out.Reserve(size);
   out.Put(static_cast<uint32_t>(networks.size()));
   for (const Network& network : networks) {
     for (const uint32_t size : {network.first, network.last, network.hidden, network.stride}) out.Put(size);
