@@ -22,7 +22,8 @@ namespace retrain {
 
 // Fewer validation rows than this cannot tell a small share of them from none.
 inline constexpr size_t kMinValidationRows = 200;
-// Held-out rows that limits are set by, evenly spaced among all: sorting so many fits into a step.
+// Held-out rows that calibration and limits are set by, evenly spaced among all: sorting so many fits into a step, and
+// more would not tell more.
 inline constexpr size_t kLimitRows = 65536;
 // Rows between two looks at the clock: a row costs microseconds.
 inline constexpr size_t kRowsPerLook = 32;
@@ -65,7 +66,8 @@ struct IntentTrainer::Fitting {
   std::vector<float> blend_margins, blend_scores;            // of rows unseen by both, n × n_classes
   std::vector<uint32_t> blend_labels;
   std::vector<uint32_t> blend_rows;  // training rows among them; empty: they are validation rows
-  std::vector<float> held_out;
+  std::vector<float> held_out;       // margins of rows 0, held_out_stride, 2 held_out_stride, … that did not see them
+  uint32_t held_out_stride = 1;
   std::vector<UnseenRow> unseen_rows;
   std::optional<DualSolution> duals;
   std::optional<TrainingState> live_state;  // of an incremental training

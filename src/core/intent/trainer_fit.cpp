@@ -27,6 +27,17 @@ void IntentTrainer::WeighClasses() {
                                   : 1.0f);
 }
 
+// Of very many rows only a sample is ever held out: it fixes one temperature and the limits, costs the folds less, and
+// keeps the margins of all rows out of memory. Sigmoids need the rows of every intent.
+void IntentTrainer::DealFolds(int folds) {
+  Fitting& f = *fitting_;
+  f.folds = AssignFolds(f.labels, static_cast<uint32_t>(result_.labels.size()), folds, request_.config.seed);
+  if (request_.find_label_issues || request_.config.calibration == CalibrationKind::kSigmoid) return;
+  f.held_out_stride = static_cast<uint32_t>(std::max<size_t>(1, f.labels.size() / kLimitRows));
+  for (size_t i = 0; i < f.folds.size(); ++i)
+    if (i % f.held_out_stride != 0) f.folds[i] = kNeverHeldOut;
+}
+
 // The fit over all rows, starting from the live version's where that is asked for, and what calibration needs: margins of
 // held-out rows. An incremental training that may keep the live version's calibration fits no folds; where the new rows
 // then contradict it, it fits them after all. Networks are weighed on validation rows where there are enough.
@@ -36,13 +47,12 @@ Resumable IntentTrainer::Fit() {
   progress_ = {TrainingPhase::kFitting, 0, 1000, kFittingFrom};
   WeighClasses();
   const IntentConfig& config = request_.config;
-  const auto n_classes = static_cast<uint32_t>(result_.labels.size());
   const bool networks = config.networks > 0 && !request_.find_label_issues;
   const bool limits =
       config.calibration != CalibrationKind::kNone || config.out_of_scope > 0 || config.target_precision > 0;
   const bool held_out = request_.find_label_issues || (limits && !(networks && EnoughValidationRows()));
   const int folds = held_out ? config.folds : 0;
-  if (held_out) f.folds = AssignFolds(f.labels, n_classes, folds, config.seed);
+  if (held_out) DealFolds(folds);
   if (request_.incremental) FindStart();
   bool keep = held_out && !request_.find_label_issues && MayKeepCalibration();
   if (keep || networks) f.fit_to = networks ? 35 : (kFittingFrom + kEvaluatingFrom) / 2;
@@ -95,7 +105,8 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
   const uint64_t scored = folds < 2 ? fresh_rows.size() * uint64_t{n_classes} * sizeof(float) : 0;
   CheckBudget(dataset_.bytes() + f.matrix.bytes() + f.restart.start.bytes() + scored +
-                  classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, request_.threads),
+                  classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, request_.threads,
+                                       f.held_out_stride),
               "fitting");
   const LinearProblem problem{&f.matrix, f.labels, f.row_weights, f.class_weights, n_classes};
   LinearOptions options;
@@ -103,6 +114,7 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   options.seed = request_.config.seed;
   options.folds = folds;
   options.fold_of_row = f.folds;
+  options.held_out_stride = f.held_out_stride;
   options.start = start;
   options.fresh_rows = fresh_rows;
   options.keep_duals = classifier.has_duals && !request_.find_label_issues && request_.config.networks == 0;
@@ -125,12 +137,16 @@ void IntentTrainer::FitCalibration() {
     return;
   }
   // Rows that no fold held out were seen by the fit that scored them: they would make it look surer than it is.
-  for (size_t i = 0; i < f.folds.size(); ++i)
-    if (f.folds[i] == kNeverHeldOut) f.row_weights[i] = 0;
+  std::vector<uint32_t> labels;
+  std::vector<float> weights;
+  for (size_t i = 0; i < f.folds.size(); i += f.held_out_stride) {
+    labels.push_back(f.labels[i]);
+    weights.push_back(f.folds[i] == kNeverHeldOut ? 0 : f.row_weights[i]);
+  }
   if (request_.config.calibration == CalibrationKind::kSoftmax)
-    f.parts.calibration = FitSoftmax(f.held_out, f.labels, f.row_weights, n_classes, budget_->stop);
+    f.parts.calibration = FitSoftmax(f.held_out, labels, weights, n_classes, budget_->stop);
   else if (request_.config.calibration == CalibrationKind::kSigmoid)
-    f.parts.calibration = FitSigmoid(f.held_out, f.labels, f.row_weights, n_classes, budget_->threads, budget_->stop);
+    f.parts.calibration = FitSigmoid(f.held_out, labels, weights, n_classes, budget_->threads, budget_->stop);
 }
 
 void IntentTrainer::Encode() {

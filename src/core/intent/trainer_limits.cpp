@@ -43,12 +43,12 @@ Resumable IntentTrainer::SetLimits() {
 Resumable IntentTrainer::LookAtHeldOutRows() {
   Fitting& f = *fitting_;
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
-  const size_t stride = std::max<size_t>(1, f.labels.size() / kLimitRows);
+  const size_t stride = std::max<size_t>(f.held_out_stride, f.labels.size() / kLimitRows);
   const bool networks = !f.parts.networks.empty();
   for (size_t i = 0; i < f.labels.size(); i += stride) {
     if (i / stride % kRowsPerLook == 0 && Pausing()) co_await Pause{};
     if (f.folds[i] == kNeverHeldOut) continue;
-    const auto margins = std::span<const float>(f.held_out).subspan(i * n_classes, n_classes);
+    const auto margins = std::span<const float>(f.held_out).subspan(i / f.held_out_stride * n_classes, n_classes);
     UnseenRow row;
     row.evidence = {*std::max_element(margins.begin(), margins.end()), f.known[i]};
     row.is_known = true;

@@ -124,7 +124,7 @@ Resumable IntentTrainer::ScoreHeldOutRows(std::vector<uint32_t> rows) {
     scores.assign(f.parts.weights.stride, 0);
     for (const NetworkView& view : views) AddScores(view, f.matrix.row(i), budget_->stop, scratch, scores.data());
     for (uint32_t k = 0; k < n_classes; ++k) {
-      f.blend_margins.push_back(f.held_out[i * n_classes + k]);
+      f.blend_margins.push_back(f.held_out[i / f.held_out_stride * n_classes + k]);
       f.blend_scores.push_back(part * scores[k]);
     }
     f.blend_labels.push_back(f.labels[i]);

@@ -46,7 +46,7 @@ std::vector<uint8_t> EncodeNetworks(std::span<const Network> networks) {
   out.Reserve(size);
   out.Put(static_cast<uint32_t>(networks.size()));
   for (const Network& network : networks) {
-    for (const uint32_t size : {network.first, network.last, network.hidden, network.stride}) out.Put(size);
+    for (const uint32_t part : {network.first, network.last, network.hidden, network.stride}) out.Put(part);
     out.PutArray(std::span<const float>(network.input_scale));
     out.PutArray(std::span<const int8_t>(network.input));
     out.PutArray(std::span<const float>(network.hidden_bias));
