@@ -498,7 +498,7 @@ void ForecastTrainer::Finish() {
     parts.groups.push_back(BlendQuantiles(it == groups_.end() ? none : it->second.pool, all, freedom));
   }
   ForecastAccuracy& own = result_.candidate;
-  uint64_t judged = 0;
+  uint64_t judged = 0, held_series = 0;
   for (uint32_t i = 0; i < outcomes_.size(); ++i) {
     Outcome& outcome = outcomes_[i];
     if (outcome.record.empty()) continue;
@@ -525,22 +525,23 @@ void ForecastTrainer::Finish() {
       own.coverage95 += outcome.scores[h] <= parts.groups[outcome.group].Value(quarter, 0.95) ? 1 : 0;
       ++judged;
     }
-    if (!(outcome.scale > 0)) continue;
+    own.smape += 100 * outcome.smape / outcome.held_values;
+    ++held_series;
+    if (!(outcome.scale > 0)) continue;  // without a change in its history a series has no scaled error
     ++own.series;
     own.mase += outcome.absolute / outcome.held_values / outcome.scale;
-    own.smape += 100 * outcome.smape / outcome.held_values;
   }
   const auto mean = [](double& sum, uint64_t count) { sum = count > 0 ? sum / static_cast<double>(count) : NAN; };
-  const auto means = [&](ForecastAccuracy& a, uint64_t covered) {
+  const auto means = [&](ForecastAccuracy& a, uint64_t measured, uint64_t covered) {
     mean(a.mase, a.series);
-    mean(a.smape, a.series);
+    mean(a.smape, measured);
     mean(a.rmse, a.values);
     a.rmse = std::sqrt(a.rmse);
     mean(a.coverage80, covered);
     mean(a.coverage95, covered);
   };
-  means(own, judged);
-  means(result_.live_since, result_.live_since.values);
+  means(own, held_series, judged);
+  means(result_.live_since, result_.live_since.series, result_.live_since.values);
   result_.held_out = own.values;
   const bool same = result_.compared && live_config_ == request_.config;
   if (same) {
