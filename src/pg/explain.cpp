@@ -48,7 +48,7 @@ Datum explain_intent(PG_FUNCTION_ARGS) {
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" has no live version", text_to_cstring(model_name)),
              errhint("train it with train_intent_model() or promote a version with promote_model()")));
-  const retrain::IntentModel& model = *answer.cached->model;
+  const retrain::IntentModel& model = model_of<retrain::IntentModel>(answer.cached);
   uint32 k = answer.best;
   if (!PG_ARGISNULL(2)) {
     k = class_of_intent(model, utf8_of_text(PG_GETARG_TEXT_PP(2)));
@@ -60,7 +60,7 @@ Datum explain_intent(PG_FUNCTION_ARGS) {
   }
   auto* explanation = make_owned<Explanation>(CurrentMemoryContext, [&] {
     auto made = std::make_unique<Explanation>();
-    made->contributions = model.Contributions(*answer.cached->scratch, k);
+    made->contributions = model.Contributions(scratch_of<retrain::IntentModel>(answer.cached), k);
     made->contributions.resize(std::min<size_t>(made->contributions.size(), static_cast<size_t>(top)));
     for (const auto& c : made->contributions) made->names.push_back(model.FeatureName(c.column));
     made->bias = model.bias(k);

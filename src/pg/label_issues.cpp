@@ -4,6 +4,7 @@
 #include "pg/materialized.h"
 #include "pg/messages.h"
 #include "pg/training.h"
+#include "pg/training_run.h"
 
 extern "C" {
 #include "access/xact.h"

@@ -265,9 +265,7 @@ static std::span<const uint8_t> read_artifact(Oid schema, const ResolvedVersion*
   return bytes;
 }
 
-CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* resolved) {
-  CachedModel* cached = model_cache_find(resolved->cache_key);
-  if (cached != nullptr) return cached;
+static CachedModel* load_any(Oid schema, text* model_name, const ResolvedVersion* resolved) {
   const char* owner = psprintf("version %s of model \"%s\"", resolved->version, text_to_cstring(model_name));
   // An error before the cache adopts it frees the context with the caller's.
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain model", ALLOCSET_SMALL_SIZES);
@@ -285,4 +283,37 @@ CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* r
     }
   }
   return model_cache_adopt(resolved->cache_key, context, artifact, own_bytes, owner);
+}
+
+// What a model of a kind is, and what asks it.
+static void describe_kind(retrain::ModelKind kind, const char** what, const char** asked_by) {
+  switch (kind) {
+    case retrain::ModelKind::kTable:
+      *what = "a model of a table";
+      *asked_by = "predict_value(), predict_class() or predict_cluster()";
+      return;
+    case retrain::ModelKind::kForecast:
+      *what = "a forecast";
+      *asked_by = "forecast()";
+      return;
+    default:
+      *what = "an intent model";
+      *asked_by = "predict_intent() or classify_intent()";
+  }
+}
+
+static void refuse_kind(text* model_name, retrain::ModelKind kind, retrain::ModelKind wanted) {
+  const char *is, *asked_by, *wants, *unused;
+  describe_kind(kind, &is, &asked_by);
+  describe_kind(wanted, &wants, &unused);
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("model \"%s\" is not %s", text_to_cstring(model_name), wants), errdetail("it is %s", is),
+                  errhint("use %s", asked_by)));
+}
+
+CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* resolved, retrain::ModelKind wanted) {
+  CachedModel* cached = model_cache_find(resolved->cache_key);
+  if (cached == nullptr) cached = load_any(schema, model_name, resolved);
+  if (cached->model->kind() != wanted) refuse_kind(model_name, cached->model->kind(), wanted);
+  return cached;
 }

@@ -23,4 +23,5 @@ struct ResolvedVersion {
 const ResolvedVersion* resolve_version(Oid schema, text* model_name, int64 version_id);
 
 // The decoded model of a resolved version, from the cache or from its stored bytes.
-CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* resolved);
+// Error 22023 when it is a model of another kind than `wanted`.
+CachedModel* load_version(Oid schema, text* model_name, const ResolvedVersion* resolved, retrain::ModelKind wanted);

@@ -53,26 +53,26 @@ static CachedModel* make_room(uint64_t bytes) {
   }
 }
 
-static retrain::IntentModel* DecodeModel(std::span<const uint8_t> artifact, retrain::Checksum checksum,
+static retrain::ServedModel* DecodeOwned(std::span<const uint8_t> artifact, retrain::Checksum checksum,
                                          const char* owner) {
   try {
-    return new retrain::IntentModel(artifact, checksum);
+    return retrain::DecodeModel(artifact, checksum).release();
   } catch (const retrain::Error& error) {
     throw retrain::Error(error.code(), error.message(), std::string(owner) + ": " + error.detail(), error.hint());
   }
 }
 
 void model_check(std::span<const uint8_t> artifact, const char* owner) {
-  guarded([&] { delete DecodeModel(artifact, retrain::Checksum::kCompare, owner); });
+  guarded([&] { delete DecodeOwned(artifact, retrain::Checksum::kCompare, owner); });
 }
 
 CachedModel* model_cache_adopt(const char* key, MemoryContext context, std::span<const uint8_t> artifact,
                                uint64_t own_bytes, const char* owner) {
   if (cache_context == nullptr)
     cache_context = AllocSetContextCreate(CacheMemoryContext, "pg_retrain models", ALLOCSET_SMALL_SIZES);
-  auto* model = make_owned<retrain::IntentModel>(
-      context, [&] { return DecodeModel(artifact, retrain::Checksum::kCompared, owner); });
-  auto* scratch = make_owned<retrain::ScoringScratch>(context, [] { return new retrain::ScoringScratch(); });
+  auto* model = make_owned<retrain::ServedModel>(
+      context, [&] { return DecodeOwned(artifact, retrain::Checksum::kCompared, owner); });
+  auto* scratch = make_owned<retrain::PredictionScratch>(context, [&] { return model->NewScratch().release(); });
   const uint64_t held = own_bytes + model->own_bytes();
   CachedModel* entry = make_room(held);
   MemoryContextSetParent(context, cache_context);

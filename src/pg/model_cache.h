@@ -7,16 +7,26 @@
 #include <cstdint>
 #include <span>
 
-#include "core/intent/model.h"
+#include "core/model/served_model.h"
 
 struct CachedModel {
   char key[80];                 // SHA-256 in lower-case hexadecimal, a dot, the CRC-32C in the header
-  retrain::IntentModel* model;  // owned by `context`
-  retrain::ScoringScratch* scratch;
+  retrain::ServedModel* model;  // owned by `context`
+  retrain::PredictionScratch* scratch;
   uint64_t bytes;
   uint64_t last_use;
   struct MemoryContextData* context;  // null: free slot
 };
+
+// The model and its scratch as what they are; load_version() has compared the kind.
+template <class Model>
+const Model& model_of(const CachedModel* cached) {
+  return static_cast<const Model&>(*cached->model);
+}
+template <class Model>
+typename Model::Scratch& scratch_of(const CachedModel* cached) {
+  return static_cast<typename Model::Scratch&>(*cached->scratch);
+}
 
 // Null when the model is not there.
 CachedModel* model_cache_find(const char* key);

@@ -87,8 +87,8 @@ static Datum top_intents(const Answer& answer, int top) {
   if (answer.correction != nullptr) {
     if (top > 0) push_intent(&state, answer.correction, 1);
   } else {
-    const float* p = answer.cached->scratch->probabilities.data();
-    const auto n = static_cast<int>(answer.cached->model->n_classes());
+    const float* p = scratch_of<retrain::IntentModel>(answer.cached).probabilities.data();
+    const auto n = static_cast<int>(model_of<retrain::IntentModel>(answer.cached).n_classes());
     const int wanted = top < n ? top : n;
     auto* order = static_cast<int*>(palloc(sizeof(int) * (wanted + 1)));
     int kept = 0;
@@ -130,7 +130,8 @@ static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, 
   if (answer.resolved->version_id != 0) set(kModelVersion, CStringGetTextDatum(answer.resolved->version));
   if (answer.cached != nullptr) {
     const bool corrected = answer.correction != nullptr;
-    const float confidence = corrected ? 1.0f : answer.cached->scratch->probabilities[answer.best];
+    const float confidence =
+        corrected ? 1.0f : scratch_of<retrain::IntentModel>(answer.cached).probabilities[answer.best];
     const Datum intent = PointerGetDatum(corrected ? answer.correction : label_text(answer.cached, answer.best));
     const char* doubt = reason_for_doubt(answer, confidence);
     set(kPredictedIntent, intent);

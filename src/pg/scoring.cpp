@@ -26,9 +26,9 @@ void answer_message(Oid schema, text* model_name, int64 version_id, text* messag
     answer->correction = correction_find(schema, model_name, key);
     if (answer->correction != nullptr && !in_full) return;
   }
-  answer->cached = load_version(schema, model_name, answer->resolved);
-  const retrain::IntentModel& model = *answer->cached->model;
-  retrain::ScoringScratch& scratch = *answer->cached->scratch;
+  answer->cached = load_version(schema, model_name, answer->resolved, retrain::ModelKind::kIntent);
+  const retrain::IntentModel& model = model_of<retrain::IntentModel>(answer->cached);
+  retrain::ScoringScratch& scratch = scratch_of<retrain::IntentModel>(answer->cached);
   guarded([&] {
     model.Margins(utf8, backend_stop(), scratch);
     answer->best = model.Best(scratch);
@@ -38,4 +38,6 @@ void answer_message(Oid schema, text* model_name, int64 version_id, text* messag
   });
 }
 
-text* label_text(const CachedModel* cached, uint32 k) { return text_of_utf8(cached->model->label(k)); }
+text* label_text(const CachedModel* cached, uint32 k) {
+  return text_of_utf8(model_of<retrain::IntentModel>(cached).label(k));
+}

@@ -26,8 +26,3 @@ struct TrainingOrder {
 // Reads the rows and trains. The trainer belongs to `context`; interrupts act between steps, with no C++ object on the
 // stack, and inside a step through backend_stop(). The caller has connected SPI.
 retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder& order);
-
-// A column, by name, of the one row that the last own statement gave: the order is the SQL module's own affair.
-Datum begin_column(const char* name, bool* is_null);
-// The same where null is a bug.
-Datum begin_value(const char* name);

@@ -1,30 +1,24 @@
 // Streams a query's rows into a trainer.
 #include "pg/training_source.h"
 
-#include "pg/catalog.h"
 #include "pg/guard.h"
 #include "pg/messages.h"
-#include "pg/progress.h"
+#include "pg/source_cursor.h"
 
 extern "C" {
-#include "access/xact.h"
+#include "executor/spi.h"
 #include "catalog/pg_type.h"
-#include "nodes/parsenodes.h"
 #include "utils/date.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 }
-
-// A fetch holds its rows in memory: it grows from a few rows to this many while they stay below so many bytes.
-static constexpr long kFirstFetch = 4, kLargestFetch = 512;
-static constexpr uint64 kBytesPerFetch = 1 << 20;
 
 enum SourceColumn { kText, kIntent, kWeight, kSplit, kCreatedAt, kHuman, kSourceColumns };
 static const char* const kColumnNames[kSourceColumns] = {"text", "intent", "weight", "split", "created_at", "human"};
 
 struct Source {
+  retrain::IntentTrainer* trainer;
+  bool own;                    // a query that the extension made itself
   int column[kSourceColumns];  // 1-based; 0: not there
   Oid type[kSourceColumns];
   Oid output[kSourceColumns];  // output function of the type
@@ -66,11 +60,10 @@ static void check_type(SourceColumn column, Oid type) {
                                                    : "text")));
 }
 
-static void describe_source(TupleDesc desc, bool own, Source* source) {
-  memset(source, 0, sizeof *source);
+static void describe_source(TupleDesc desc, Source* source) {
   for (int i = 0; i < desc->natts; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(desc, i);
-    for (int c = 0; c < (own ? kSourceColumns : kHuman); ++c) {
+    for (int c = 0; c < (source->own ? kSourceColumns : kHuman); ++c) {
       if (strcmp(NameStr(attribute->attname), kColumnNames[c]) != 0) continue;
       if (source->column[c] != 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -90,23 +83,7 @@ static void describe_source(TupleDesc desc, bool own, Source* source) {
          errdetail("needed: text, intent; optional: weight, split, created_at"),
          errhint("name the columns in the query, for example: select body as text, topic as intent from …")));
   }
-}
-
-// A caller's query must be exactly one SELECT; anything else is refused before it runs.
-static void check_select(SPIPlanPtr plan) {
-  List* sources = SPI_plan_get_plan_sources(plan);
-  bool select = list_length(sources) == 1;
-  if (select) {
-    auto* source = static_cast<CachedPlanSource*>(linitial(sources));
-    select = list_length(source->query_list) == 1;
-    if (select) {
-      const auto* query = static_cast<const Query*>(linitial(source->query_list));
-      select = query->commandType == CMD_SELECT && query->utilityStmt == nullptr && !query->hasModifyingCTE;
-    }
-  }
-  if (!select)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source must be one SELECT statement"),
-                    errhint("for example: 'select text, intent from my_messages'")));
+  if (!source->own && source->column[kSplit] != 0) source->trainer->TakeSplitsAtTheirWord();
 }
 
 static std::string_view text_column(const Source& source, SourceColumn c, HeapTuple tuple, TupleDesc desc) {
@@ -138,7 +115,7 @@ static int64 time_column(const Source& source, HeapTuple tuple, TupleDesc desc) 
   return DatumGetTimestampTz(value);
 }
 
-static void add_row(const Source& source, HeapTuple tuple, TupleDesc desc, retrain::IntentTrainer* trainer) {
+static void add_row(const Source& source, HeapTuple tuple, TupleDesc desc) {
   retrain::LabelledMessage message;
   message.text = text_column(source, kText, tuple, desc);
   message.label = text_column(source, kIntent, tuple, desc);
@@ -150,59 +127,16 @@ static void add_row(const Source& source, HeapTuple tuple, TupleDesc desc, retra
     const Datum human = SPI_getbinval(tuple, desc, source.column[kHuman], &is_null);
     message.human = !is_null && DatumGetBool(human);
   }
-  guarded([&] { trainer->Add(message, backend_stop()); });
-}
-
-static void fetch_rows(Portal portal, const Source& source, retrain::IntentTrainer* trainer) {
-  const MemoryContext row_context =
-      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain source row", ALLOCSET_DEFAULT_SIZES);
-  uint64 rows = 0;
-  long wanted = kFirstFetch;
-  for (;;) {
-    SPI_cursor_fetch(portal, true, wanted);
-    if (SPI_processed == 0) break;
-    uint64 bytes = 0;
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-      CHECK_FOR_INTERRUPTS();
-      bytes += SPI_tuptable->vals[i]->t_len;
-      const MemoryContext old = MemoryContextSwitchTo(row_context);
-      add_row(source, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, trainer);
-      MemoryContextSwitchTo(old);
-      MemoryContextReset(row_context);
-    }
-    rows += SPI_processed;
-    progress_update(retrain::NameOf(retrain::TrainingPhase::kReading), rows, 0, 0);
-    SPI_freetuptable(SPI_tuptable);
-    if (bytes > kBytesPerFetch)
-      wanted = wanted > 1 ? wanted / 2 : 1;
-    else if (bytes < kBytesPerFetch / 4 && wanted < kLargestFetch)
-      wanted *= 2;
-  }
-  SPI_freetuptable(SPI_tuptable);
-  MemoryContextDelete(row_context);
+  guarded([&] { source.trainer->Add(message, backend_stop()); });
 }
 
 void read_training_rows(const char* query, bool own, retrain::IntentTrainer* trainer) {
-  const int nest_level = own ? pin_search_path() : 0;
-  // Functions that the query calls cannot write either, not even while it is planned. An error restores the flag with its
-  // (sub)transaction.
-  const bool was_read_only = XactReadOnly;
-  XactReadOnly = true;
-  SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);
-  if (plan == nullptr)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source must be one SELECT statement"),
-                    errdetail("SPI code %s.", SPI_result_code_string(SPI_result)),
-                    errhint("for example: 'select text, intent from my_messages'")));
-  if (!own) check_select(plan);
-  // Not "read only" in SPI's sense, which would reuse the caller's snapshot: rows committed while this training waited for
-  // another one, and the splits it has just assigned, must be seen.
-  Portal portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, false);
-  Source source;
-  describe_source(portal->tupDesc, own, &source);
-  if (!own && source.column[kSplit] != 0) trainer->TakeSplitsAtTheirWord();
-  fetch_rows(portal, source, trainer);
-  XactReadOnly = was_read_only;
-  SPI_cursor_close(portal);
-  SPI_freeplan(plan);
-  if (own) restore_search_path(nest_level);
+  Source source = {};
+  source.trainer = trainer;
+  source.own = own;
+  const RowReader reader{
+      [](TupleDesc desc, void* arg) { describe_source(desc, static_cast<Source*>(arg)); },
+      [](HeapTuple tuple, TupleDesc desc, void* arg) { add_row(*static_cast<const Source*>(arg), tuple, desc); },
+      &source};
+  read_source(query, own, "select text, intent from my_messages", reader);
 }

@@ -6,7 +6,8 @@
 
 create table @extschema@.ai_models (
   model_name text primary key check (char_length(model_name) between 1 and 200),
-  task text not null default 'intent' check (task in ('intent')),
+  task text not null default 'intent' check (
+    task in ('intent', 'classification', 'regression', 'clustering', 'forecast')),
   config jsonb not null default '{}' check (jsonb_typeof(config) = 'object'),
   source text,
   min_samples integer not null default 20 check (min_samples >= 1),
@@ -22,7 +23,9 @@ create table @extschema@.ai_models (
   enabled boolean not null default true,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  source_set_by name
+  source_set_by name,
+  target text,
+  algorithm text
 );
 
 create table @extschema@.ai_training_data (
@@ -145,7 +148,10 @@ create table @extschema@.ai_training_runs (
   duration_seconds real,
   error_message text,
   baseline_version_id bigint,
-  source text
+  source text,
+  task text not null default 'intent',
+  metrics jsonb,
+  warnings jsonb
 );
 
 create index ai_training_runs_created_idx on @extschema@.ai_training_runs (model_name, created_at desc);

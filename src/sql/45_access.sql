@@ -181,6 +181,8 @@ as $function$
     ('function', 'retrain_finish_verification', 'execute', null, array['trainer']),
     ('function', 'retrain_begin_run', 'execute', null, array['trainer']),
     ('function', 'retrain_finish_run', 'execute', null, array['trainer']),
+    ('function', 'retrain_update_order', 'execute', null, array['trainer']),
+    ('function', 'retrain_train_again', 'execute', null, array['trainer']),
     ('function', 'retrain_assign_splits', 'execute', null, array['trainer']),
     ('function', 'retrain_mark_rows', 'execute', null, array['trainer']),
     ('function', 'retrain_rows_query', 'execute', null, array['trainer']),

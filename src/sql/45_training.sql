@@ -11,6 +11,49 @@ begin
 end
 $function$;
 
+-- What a model that is not of intents is trained from, as its next training says it: null keeps what is stored. A source
+-- that another role gave is never run in its place. A model that has never been trained takes the task asked for.
+create function @extschema@.retrain_update_order(
+  p_model_name text,
+  p_task text,
+  p_source text,
+  p_target text,
+  p_algorithm text
+) returns void
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_model @extschema@.ai_models;
+begin
+  select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name for update;
+  if v_model.task = 'intent' and v_model.source is null
+    and not exists (select from @extschema@.ai_training_runs r where r.model_name = p_model_name)
+    and not exists (select from @extschema@.ai_model_versions v where v.model_name = p_model_name)
+    and not exists (select from @extschema@.ai_training_data d where d.model_name = p_model_name)
+  then
+    v_model.task := p_task;
+  end if;
+  if v_model.task <> p_task then
+    return;  -- the caller says so
+  end if;
+  if p_source is null and v_model.source is not null and v_model.source_set_by is distinct from current_user then
+    raise exception 'the source of model "%" was given by another role', p_model_name
+      using errcode = 'insufficient_privilege', detail = format('It was given by %s.', coalesce(
+        format('role "%s"', v_model.source_set_by), 'an unknown role')),
+        hint = 'Pass p_source: a query runs for the role that gives it.';
+  end if;
+  update @extschema@.ai_models m
+  set task = v_model.task,
+    source = coalesce(p_source, m.source),
+    target = coalesce(p_target, m.target),
+    algorithm = coalesce(p_algorithm, m.algorithm)
+  where m.model_name = p_model_name
+    and (m.task, coalesce(p_source, m.source), coalesce(p_target, m.target), coalesce(p_algorithm, m.algorithm))
+      is distinct from (v_model.task, m.source, m.target, m.algorithm);
+end
+$function$;
+
 create function @extschema@.retrain_begin_run(
   p_model_name text,
   p_run_type text,
@@ -18,6 +61,9 @@ create function @extschema@.retrain_begin_run(
   p_config jsonb,
   p_source text,
   p_triggered_by text,
+  p_task text default 'intent',
+  p_target text default null,
+  p_algorithm text default null,
   out run_id uuid,
   out effective_config jsonb,
   out live_version_id bigint,
@@ -31,7 +77,10 @@ create function @extschema@.retrain_begin_run(
   out recent_min_rows integer,
   out recent_min_ratio real,
   out confidence_threshold real,
-  out rows_query text)
+  out rows_query text,
+  out task text,
+  out target text,
+  out algorithm text)
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -58,13 +107,15 @@ begin
   perform @extschema@.retrain_lock(p_model_name, 0);
 
   -- Statements from here on see what the training that we waited for has committed.
-  insert into @extschema@.ai_models (model_name, config, source)
-  values (p_model_name, v_config, p_source)
+  insert into @extschema@.ai_models (model_name, task, config, source, target, algorithm)
+  values (p_model_name, coalesce(p_task, 'intent'), v_config, p_source, p_target, p_algorithm)
   on conflict do nothing;
-  if not found then
+  if not found and coalesce(p_task, 'intent') = 'intent' then
     update @extschema@.ai_models m
     set source = p_source
-    where m.model_name = p_model_name and m.source is distinct from p_source;
+    where m.model_name = p_model_name and m.source is distinct from p_source and m.task = 'intent';
+  elsif not found then
+    perform @extschema@.retrain_update_order(p_model_name, p_task, p_source, p_target, p_algorithm);
   end if;
   select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name;
   if not found then
@@ -72,13 +123,19 @@ begin
       using errcode = 'insufficient_privilege',
         hint = 'Ask for grant_retrain_access(role, ''trainer'', model).';
   end if;
-  if v_model.task <> 'intent' then
-    raise exception 'model "%" is not an intent model', p_model_name
+  if v_model.task <> coalesce(p_task, 'intent') then
+    raise exception 'model "%" is not %', p_model_name,
+        case when coalesce(p_task, 'intent') = 'intent' then 'an intent model' else format('of the task %s', p_task) end
       using errcode = 'invalid_parameter_value', detail = format('Its task is %s.', v_model.task),
         hint = 'Choose another model name.';
   end if;
+  task := v_model.task;
+  target := v_model.target;
+  algorithm := v_model.algorithm;
 
-  if p_source is null then
+  if task <> 'intent' then
+    rows_query := v_model.source;
+  elsif p_source is null then
     perform @extschema@.retrain_assign_splits(p_model_name);
     rows_query := @extschema@.retrain_rows_query(p_model_name);
   end if;
@@ -100,14 +157,15 @@ begin
 
   run_id := gen_random_uuid();
   insert into @extschema@.ai_training_runs (
-    id, run_name, run_type, status, model_config, started_at, triggered_by, model_name, baseline_version_id, source)
+    id, run_name, run_type, status, model_config, started_at, triggered_by, model_name, baseline_version_id, source,
+    task)
   values (
     run_id,
     coalesce(nullif(p_run_name, ''), 'training_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS')),
     p_run_type, 'running', effective_config, v_started, coalesce(p_triggered_by, current_user), p_model_name,
-    live_version_id, p_source);
+    live_version_id, v_model.source, task);
 
-  if p_source is null then
+  if v_model.source is null then
     -- Read when the run ends, under the snapshot of this moment: exactly the rows that the training is about to see.
     v_seen := 'retrain rows of ' || run_id;
     open v_seen for
@@ -170,7 +228,8 @@ declare
     'status', 'error_message', 'training_samples', 'validation_samples', 'test_samples', 'total_intents',
     'intent_accuracy', 'intent_precision', 'intent_recall', 'intent_f1_score', 'avg_confidence',
     'baseline_intent_accuracy', 'baseline_f1_score', 'baseline_avg_confidence', 'per_intent_metrics',
-    'confusion_matrix', 'misclassified', 'gate', 'improvement', 'model_config', 'dataset_filters'];
+    'confusion_matrix', 'misclassified', 'gate', 'improvement', 'model_config', 'dataset_filters', 'metrics',
+    'warnings'];
   v_run @extschema@.ai_training_runs;
   v_live_id bigint;
   v_version_status text := 'candidate';
@@ -261,6 +320,8 @@ begin
     improvement = v_run.improvement,
     model_config = v_run.model_config,
     dataset_filters = v_run.dataset_filters,
+    metrics = v_run.metrics,
+    warnings = v_run.warnings,
     completed_at = v_run.completed_at,
     duration_seconds = v_run.duration_seconds,
     model_version_id = v_run.model_version_id,

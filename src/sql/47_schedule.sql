@@ -160,6 +160,36 @@ begin
 end
 $function$;
 
+-- Trains a model again from what it was last trained from, whatever its task. Names in its source mean what they mean in a
+-- new connection; the setting ends with this function.
+create function @extschema@.retrain_train_again(p_model_name text, p_run_name text)
+  returns @extschema@.ai_training_runs
+  language plpgsql volatile parallel unsafe cost 1000000
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_model @extschema@.ai_models;
+  v_run @extschema@.ai_training_runs;
+begin
+  perform @extschema@.retrain_require_model(p_model_name);
+  select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name;
+  perform set_config('search_path', (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
+  if v_model.task operator(pg_catalog.=) 'intent' then
+    v_run := @extschema@.train_intent_model(p_model_name, p_run_name => p_run_name, p_source => v_model.source);
+  elsif v_model.task operator(pg_catalog.=) 'forecast' then
+    v_run := @extschema@.train_forecast(p_model_name);
+  else
+    v_run := @extschema@.train_model(p_model_name);
+  end if;
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  update @extschema@.ai_training_runs r
+  set run_name = p_run_name
+  where r.id = v_run.id and r.run_name is distinct from p_run_name;
+  v_run.run_name := p_run_name;
+  return v_run;
+end
+$function$;
+
 -- Trains the models that are due, or the one named if it is, and gives their runs. Never two trainings of a model at
 -- once: the lock is the one that every training holds to its end, and who finds it taken leaves the model alone.
 -- Never twice for the same rows: with the lock in hand the question is asked again, under a new snapshot. A model that
@@ -199,16 +229,8 @@ begin
         and @extschema@.retrain_try_lock(v_model.model_name, 0)
         and (@extschema@.should_retrain(v_model.model_name) ->> 'due')::boolean
       then
-        perform set_config('search_path',
-          (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
-        select r.* into v_run
-        from @extschema@.ai_models m
-        cross join lateral @extschema@.train_intent_model(
-          m.model_name,
-          p_run_name => 'auto_retrain_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS'),
-          p_source => m.source) r
-        where m.model_name = v_model.model_name;
-        perform set_config('search_path', 'pg_catalog, pg_temp', true);
+        v_run := @extschema@.retrain_train_again(
+          v_model.model_name, 'auto_retrain_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS'));
         return next v_run;
       end if;
     exception when others then
@@ -216,13 +238,13 @@ begin
       perform @extschema@.retrain_try_lock(v_model.model_name, 0);
       insert into @extschema@.ai_training_runs (
         run_name, run_type, status, error_message, model_config, started_at, completed_at, duration_seconds,
-        triggered_by, model_name, baseline_version_id, source)
+        triggered_by, model_name, baseline_version_id, source, task)
       select 'auto_retrain_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS'), 'full', 'failed',
         concat_ws(' ', sqlerrm || ' (' || sqlstate || ')', nullif(v_detail, ''), nullif(v_hint, '')),
         m.config, v_started, clock_timestamp(), extract(epoch from clock_timestamp() - v_started), current_user,
         m.model_name,
         (select v.id from @extschema@.ai_model_versions v where v.model_name = m.model_name and v.is_active),
-        m.source
+        m.source, m.task
       from @extschema@.ai_models m
       where m.model_name = v_model.model_name
       returning * into v_run;

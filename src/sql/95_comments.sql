@@ -13,6 +13,10 @@ comment on table @extschema@.ai_models is
   'One row per model: task, configuration and retraining policy. A model comes into being at its first use.';
 comment on column @extschema@.ai_models.config is 'Hyper-parameters of the first training; p_config adds to them.';
 comment on column @extschema@.ai_models.source is 'Query of the last training; null means ai_training_data.';
+comment on column @extschema@.ai_models.task is
+  'What the model predicts: intent, classification, regression, clustering or forecast.';
+comment on column @extschema@.ai_models.target is 'Column that a model of a table predicts; null for clusters and the others.';
+comment on column @extschema@.ai_models.algorithm is 'Algorithm of the last training of a table''s model; null: the default one.';
 comment on column @extschema@.ai_models.source_set_by is
   'Who gave the source: retrain_if_due() runs it for that role alone. Kept by a trigger.';
 comment on column @extschema@.ai_models.min_samples is 'Fewer labelled texts than this make a recorded failed run.';
@@ -63,6 +67,11 @@ comment on column @extschema@.ai_training_runs.gate is
   'Rule, verdict, reason, and both versions'' numbers on the same rows.';
 comment on column @extschema@.ai_training_runs.misclassified is 'Test rows that the new version got wrong (a sample).';
 comment on column @extschema@.ai_training_runs.baseline_version_id is 'The version that was live when the run began.';
+comment on column @extschema@.ai_training_runs.task is 'The model''s task: intent, classification, regression, clustering, forecast.';
+comment on column @extschema@.ai_training_runs.metrics is
+  'What was measured on rows that the training did not see; keys by task, as docs say.';
+comment on column @extschema@.ai_training_runs.warnings is
+  'What a person should look at, an array of {code, message, …}: a column that gives the target away, a constant one.';
 comment on column @extschema@.ai_training_runs.source is 'The query the rows came from; null means ai_training_data.';
 
 comment on table @extschema@.ai_intent_corrections is
@@ -172,10 +181,12 @@ comment on function @extschema@.retrain_require_model(text) is 'Internal: refuse
 comment on function @extschema@.retrain_get_version(bigint) is 'Internal: a version''s model and name, or an error.';
 comment on function @extschema@.retrain_lock(text, integer) is
   'Internal: a model''s advisory lock to the end of the transaction (0 training, 1 registry, 2 access).';
-comment on function @extschema@.retrain_begin_run(text, text, text, jsonb, text, text) is
-  'Internal: opens a training run; train_intent_model() calls it.';
+comment on function @extschema@.retrain_begin_run(text, text, text, jsonb, text, text, text, text, text) is
+  'Internal: opens a training run of any task; the training functions call it.';
+comment on function @extschema@.retrain_update_order(text, text, text, text, text) is
+  'Internal: keeps what a model of a table or a forecast is trained from.';
 comment on function @extschema@.retrain_finish_run(uuid, jsonb, bytea, text, bytea) is
-  'Internal: closes a training run and registers its version; train_intent_model() calls it.';
+  'Internal: closes a training run and registers its version; the training functions call it.';
 comment on function @extschema@.retrain_begin_verification(bigint) is
   'Internal: what verify_model() trains a version again from.';
 comment on function @extschema@.retrain_finish_verification(bigint, jsonb, bytea) is

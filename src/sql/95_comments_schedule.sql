@@ -58,3 +58,5 @@ comment on function @extschema@.find_label_issues(text, integer) is
   'the surest first. Trains, and stores nothing.';
 comment on function @extschema@.retrain_label_issues(text) is 'Internal: the issues by text, from a training.';
 comment on function @extschema@.retrain_begin_label_issues(text) is 'Internal: what find_label_issues() trains from.';
+comment on function @extschema@.retrain_train_again(text, text) is
+  'Internal: trains a model of any task again from its stored source, for retrain_if_due() and retrain_all().';

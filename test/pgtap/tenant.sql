@@ -158,6 +158,8 @@ insert into calls values
   ('retrain_export_rows', 'retrain_export_rows(null, false, null, [model], false)'),
   ('retrain_finish_run', 'retrain_finish_run([run], ''{"status": "failed"}'', null, ''never'')'),
   ('retrain_finish_run', 'retrain_finish_run([run], ''{"status": "completed"}'', ''\x00'', ''always'')'),
+  ('retrain_train_again', 'retrain_train_again([model], ''x'')'),
+  ('retrain_update_order', 'retrain_update_order([model], ''intent'', ''select 1'', ''x'', ''y'')'),
   ('retrain_finish_verification', 'retrain_finish_verification([version], ''{}'', ''\x00'')'),
   ('retrain_gamma_upper', 'retrain_gamma_upper(1, 1)'),
   ('retrain_get_version', 'retrain_get_version([version])'),

@@ -13,7 +13,8 @@ namespace {
 
 constexpr char kMagic[] = {'R', 'E', 'T', 'R', 'A', 'I', 'N', '\n'};
 constexpr uint32_t kFormat = 1;
-constexpr size_t kChecksumAt = 24, kCheckedFrom = 28, kSectionBytes = 24, kAlignment = 64, kMaxSections = 64;
+constexpr size_t kKindAt = 12, kChecksumAt = 24, kCheckedFrom = 28, kSectionBytes = 24, kAlignment = 64,
+                 kMaxSections = 64;
 
 [[noreturn]] void Corrupted(const std::string& detail) {
   throw Error(ErrorCode::kDataCorrupted, "stored model is corrupt", detail,
@@ -62,6 +63,12 @@ std::optional<uint32_t> StatedChecksum(std::span<const uint8_t> artifact) noexce
   uint32_t crc;
   std::memcpy(&crc, artifact.data() + kChecksumAt, sizeof crc);
   return crc;
+}
+
+uint32_t StatedKind(std::span<const uint8_t> artifact) noexcept {
+  uint32_t kind = 0;
+  if (artifact.size() >= kHeaderBytes) std::memcpy(&kind, artifact.data() + kKindAt, sizeof kind);
+  return kind;
 }
 
 ContainerReader::ContainerReader(std::span<const uint8_t> artifact, Checksum checksum, ModelKind expected) {

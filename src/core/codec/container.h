@@ -31,7 +31,7 @@ inline constexpr uint64_t kMaxArtifactBytes = 256ull << 20;
 inline constexpr size_t kHeaderBytes = 32;
 
 // kTrainingState is no model: what a training leaves for the next (intent/training_state.h).
-enum class ModelKind : uint32_t { kIntent = 1, kTrainingState = 1001 };
+enum class ModelKind : uint32_t { kIntent = 1, kTable = 2, kForecast = 3, kTrainingState = 1001 };
 
 class ContainerWriter {
  public:
@@ -46,6 +46,9 @@ class ContainerWriter {
 // The checksum that the header states, unchecked; nothing when the bytes are shorter than a header. Together with a
 // reader's check of the bytes against it, it tells one model from another in one pass.
 std::optional<uint32_t> StatedChecksum(std::span<const uint8_t> artifact) noexcept;
+
+// The kind that the header states, unchecked; 0, which is none, when the bytes are shorter than a header.
+uint32_t StatedKind(std::span<const uint8_t> artifact) noexcept;
 
 // Whether the bytes still have to be compared with the checksum, or have been since they were last written.
 enum class Checksum { kCompare, kCompared };

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/base/clones.h"
+#include "core/base/json.h"
 #include "core/codec/container.h"
 #include "core/intent/sections.h"
 
@@ -265,6 +266,18 @@ std::string IntentModel::FeatureName(uint32_t column) const {
 
 const char* IntentModel::FeatureKindName(uint32_t column) const {
   return column < space_.word_terms ? "word" : column < space_.terms() ? "char" : "stat";
+}
+
+std::string IntentModel::Describe() const {
+  JsonWriter json;
+  json.Object().Key("format").Integer(1).Key("algorithm").String(classifier_);
+  json.Key("training_samples").Integer(static_cast<int64_t>(training_rows_));
+  json.Key("features").Integer(space_.columns());
+  json.Key("confidence_threshold").Number(static_cast<double>(confidence_threshold_));
+  json.Key("config").Raw(config_json_);
+  json.Key("labels").Array();
+  for (const std::string_view label : labels_) json.String(label);
+  return json.Close().Close().Take();
 }
 
 }  // namespace retrain

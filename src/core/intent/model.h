@@ -6,6 +6,7 @@
 #endif
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "core/eval/novelty.h"
 #include "core/intent/config.h"
 #include "core/linear/linear.h"
+#include "core/model/served_model.h"
 #include "core/text/analyzer.h"
 #include "core/text/tfidf.h"
 #include "core/text/vocabulary.h"
@@ -40,7 +42,7 @@ struct IntentModelParts {
 std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts);
 
 // Buffers that scoring needs; one per thread of scoring, reused between messages.
-struct ScoringScratch {
+struct ScoringScratch final : PredictionScratch {
   std::optional<Analyzer> analyzer;
   std::vector<uint32_t> places;      // hash table of columns: 1 + index in entries, 0 free; at most half full
   std::vector<SparseEntry> entries;  // features of the message last scored
@@ -65,10 +67,17 @@ struct Contribution {
 };
 
 // Immutable. Holds views into the artifact, which must outlive it.
-class IntentModel {
+class IntentModel final : public ServedModel {
  public:
+  static constexpr ModelKind kKind = ModelKind::kIntent;
+  using Scratch = ScoringScratch;
+
   // Checks every length, offset and index; throws Error(kDataCorrupted) or Error(kNotSupported).
   explicit IntentModel(std::span<const uint8_t> artifact, Checksum checksum = Checksum::kCompare);
+
+  ModelKind kind() const noexcept override { return kKind; }
+  std::unique_ptr<PredictionScratch> NewScratch() const override { return std::make_unique<ScoringScratch>(); }
+  std::string Describe() const override;
 
   uint32_t n_classes() const noexcept { return n_classes_; }
   std::string_view label(uint32_t k) const noexcept { return labels_[k]; }
@@ -94,8 +103,7 @@ class IntentModel {
 
   std::string FeatureName(uint32_t column) const;
   const char* FeatureKindName(uint32_t column) const;  // word | char | stat
-  // What decoding and a scratch of short messages hold beside the artifact, about.
-  uint64_t own_bytes() const noexcept {
+  uint64_t own_bytes() const noexcept override {
     return (stride_ * 8ull + (novelty_ ? novelty_->scores.size() : 0)) * sizeof(float) + (64ull << 10);
   }
 

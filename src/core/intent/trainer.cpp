@@ -103,12 +103,6 @@ struct IntentTrainer::Fitting {
   std::optional<Novelty> live_novelty;
 };
 
-const char* NameOf(TrainingPhase phase) {
-  static constexpr const char* kNames[] = {"reading rows", "weighting features", "fitting",
-                                           "calibrating",  "evaluating",         "done"};
-  return kNames[static_cast<size_t>(phase)];
-}
-
 IntentTrainer::IntentTrainer(TrainingRequest request)
     : request_(std::move(request)), dataset_(request_.config), fitting_(std::make_unique<Fitting>()) {
   result_.config = request_.config;

@@ -14,6 +14,7 @@
 
 #include "core/base/resumable.h"
 #include "core/base/stop.h"
+#include "core/base/training.h"
 #include "core/eval/gate.h"
 #include "core/eval/metrics.h"
 #include "core/eval/precision_target.h"
@@ -45,15 +46,6 @@ struct TrainingStart {
   uint64_t known_rows = 0, new_rows = 0, gone_rows = 0;
   bool calibration_kept = false;  // false: fitted on folds, for the reason given
   std::string reason;
-};
-
-enum class TrainingPhase { kReading, kWeighting, kFitting, kCalibrating, kEvaluating, kDone };
-const char* NameOf(TrainingPhase phase);
-
-struct TrainingProgress {
-  TrainingPhase phase = TrainingPhase::kReading;
-  uint64_t done = 0, total = 0;  // in rows, or in thousandths of the fit
-  double percent = 0;            // 0..100 of the whole training, never falling
 };
 
 // What a version would have decided on the test rows: a row that is out of scope is not also counted as too uncertain.
@@ -104,19 +96,18 @@ struct TrainingResult {
   std::vector<LabelIssue> label_issues;      // in the order of their keys
 };
 
-class IntentTrainer {
+class IntentTrainer final : public Training {
  public:
   explicit IntentTrainer(TrainingRequest request);
-  ~IntentTrainer();
+  ~IntentTrainer() override;
   IntentTrainer(const IntentTrainer&) = delete;
 
   // Adds a row; throws Error, Cancelled. Not after the first Step().
   void Add(const LabelledMessage& message, const Stop& stop);
   // The caller's rows came with splits of their own: without test rows among them nothing passes the gate.
   void TakeSplitsAtTheirWord() noexcept { own_splits_ = true; }
-  // Works within the budget; true when the result is ready. Throws Error, Cancelled.
-  bool Step(const StepBudget& budget);
-  TrainingProgress Progress() const;
+  bool Step(const StepBudget& budget) override;
+  TrainingProgress Progress() const override;
   const TrainingResult& result() const noexcept { return result_; }
 
  private:
