@@ -1,6 +1,7 @@
 // The table of the kinds of models: one line for each.
 #include "core/intent/model.h"
 #include "core/model/served_model.h"
+#include "core/tabular/table_model.h"
 
 namespace retrain {
 
@@ -14,6 +15,7 @@ static constexpr struct {
   std::unique_ptr<ServedModel> (*decode)(std::span<const uint8_t>, Checksum);
 } kKinds[] = {
     {ModelKind::kIntent, Decode<IntentModel>},
+    {ModelKind::kTable, Decode<TableModel>},
 };
 
 std::unique_ptr<ServedModel> DecodeModel(std::span<const uint8_t> artifact, Checksum checksum) {

@@ -5,8 +5,6 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/base/utf8_clip.h"
-#include "core/codec/container.h"
 
 namespace retrain {
 namespace {
@@ -194,7 +192,9 @@ void Encoder::Encode(std::span<const Cell> cells, std::span<double> dense, std::
   }
   for (size_t i = 0; i < categories_.size(); ++i) {
     const Cell& cell = cells[categories_[i].column];
-    codes[i] = cell.is_null ? categories_[i].null_code() : CodeOf(i, cell.text);
+    codes[i] = cell.is_null                  ? categories_[i].null_code()
+               : cell.text.data() == nullptr ? CodeOf(i, TextOfNumber(cell.number, ColumnKind::kNumber))
+                                             : CodeOf(i, cell.text);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/utf8_clip.h"
 #include "core/text/little_endian.h"
 #include "core/text/normalise.h"
@@ -55,6 +56,11 @@ const char* NameOf(ColumnKind kind) {
   }
 }
 
+std::string TextOfNumber(double value, ColumnKind kind) {
+  if (kind == ColumnKind::kBoolean) return value != 0 ? "true" : "false";
+  return JsonWriter().Number(value).Take();
+}
+
 uint32_t Dictionary::Add(std::string_view text) {
   const auto found = codes_.find(text);
   if (found != codes_.end()) return found->second;
@@ -70,7 +76,7 @@ uint32_t Dictionary::Add(std::string_view text) {
   return code;
 }
 
-void Table::Describe(std::vector<std::pair<std::string, Role>> columns, size_t) {
+void Table::Describe(std::vector<std::pair<std::string, Role>> columns) {
   columns_.resize(columns.size());
   for (size_t c = 0; c < columns.size(); ++c) {
     seeds_.push_back(columns[c].second.hashed ? HashText(columns[c].first) | 1 : 0);
@@ -79,7 +85,7 @@ void Table::Describe(std::vector<std::pair<std::string, Role>> columns, size_t) 
   }
 }
 
-void Table::Add(std::span<const Cell> cells, double target, const Cell& split) {
+void Table::Add(std::span<const Cell> cells, double target, std::string_view target_text, const Cell& split) {
   const size_t row = rows() + 1;
   RowHash hash;
   for (size_t c = 0; c < columns_.size(); ++c) {
@@ -118,7 +124,7 @@ void Table::Add(std::span<const Cell> cells, double target, const Cell& split) {
       break;
   }
   targets_.push_back(target);
-  const uint64_t target_hash = HashNumber(target);
+  const uint64_t target_hash = target_text.empty() ? HashNumber(target) : HashText(target_text);
   hash.low += MixBits(target_hash ^ 0x746172676574ull);
   hash.high += MixBits(std::rotl(target_hash, 23) + 0x746172676574ull);
   hashes_.push_back(hash);
@@ -186,6 +192,10 @@ void Table::EndArranging() {
   order_ = {};
   parts_ = {};
   split_keys_ = {};
+}
+
+void Table::RenumberTargets(std::span<const double> numbers) {
+  for (double& target : targets_) target = numbers[static_cast<size_t>(target)];
 }
 
 RowHash Table::digest() const noexcept {

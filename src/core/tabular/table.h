@@ -27,12 +27,15 @@ enum class ColumnKind : uint8_t {
 };
 const char* NameOf(ColumnKind kind);
 
-// One value of a row. NaN counts as null.
+// One value of a row. NaN counts as null. Where a text is due and `text` has no data, the number stands for its name.
 struct Cell {
   bool is_null = true;
   double number = 0;      // kNumber, kBoolean, kTime
   std::string_view text;  // kCategory
 };
+
+// How a number is spelt where it stands for a name: the shortest text that reads back as it; true and false of a boolean.
+std::string TextOfNumber(double value, ColumnKind kind);
 
 // The distinct texts of a column in the order of their first row. Beyond kMaxDistinct new ones are not told apart.
 class Dictionary {
@@ -96,10 +99,11 @@ class Table {
   };
 
   explicit Table(SplitRule rule) : rule_(std::move(rule)) {}
-  // Columns in the order of the cells; `place_of_split` is the column that the rule names, or npos.
-  void Describe(std::vector<std::pair<std::string, Role>> columns, size_t place_of_split);
-  // target: NaN for none. Throws Error(kInvalidParameter) when the row names no known part.
-  void Add(std::span<const Cell> cells, double target, const Cell& split);
+  // Columns in the order of the cells.
+  void Describe(std::vector<std::pair<std::string, Role>> columns);
+  // target: a number, or the place of a label that `target_text` spells out. split: what the rule goes by. Throws
+  // Error(kInvalidParameter) when the row names no known part.
+  void Add(std::span<const Cell> cells, double target, std::string_view target_text, const Cell& split);
 
   size_t rows() const noexcept { return hashes_.size(); }
   size_t n_columns() const noexcept { return columns_.size(); }
@@ -116,6 +120,8 @@ class Table {
     return first_[static_cast<size_t>(part) + 1] - first_[static_cast<size_t>(part)];
   }
   double target(size_t row) const noexcept { return targets_[row]; }
+  // Targets that are places of labels become what those places are numbered.
+  void RenumberTargets(std::span<const double> numbers);
   // Over every row, whatever their order.
   RowHash digest() const noexcept;
 
