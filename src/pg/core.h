@@ -7,4 +7,5 @@
 #include "core/codec/container.h"
 #include "core/intent/model.h"
 #include "core/intent/trainer.h"
+#include "core/segments/rfm.h"
 #include "core/text/normalise.h"

@@ -190,6 +190,37 @@ begin
 end
 $function$;
 
+-- The failed run of a training that ended in an error and left nothing of its own. Null when the model is gone.
+create function @extschema@.retrain_record_failure(
+  p_model_name text,
+  p_run_name text,
+  p_started timestamptz,
+  p_message text
+) returns @extschema@.ai_training_runs
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_run @extschema@.ai_training_runs;
+begin
+  perform @extschema@.retrain_try_lock(p_model_name, 0);
+  insert into @extschema@.ai_training_runs (
+    run_name, run_type, status, error_message, model_config, started_at, completed_at, duration_seconds,
+    triggered_by, model_name, baseline_version_id, source, task)
+  select p_run_name, 'full', 'failed', p_message, m.config, p_started, clock_timestamp(),
+    extract(epoch from clock_timestamp() - p_started), current_user, m.model_name,
+    (select v.id from @extschema@.ai_model_versions v where v.model_name = m.model_name and v.is_active),
+    m.source, m.task
+  from @extschema@.ai_models m
+  where m.model_name = p_model_name
+  returning * into v_run;
+  if found then
+    perform @extschema@.retrain_notify('failed', v_run.model_name, null, v_run.id);
+  end if;
+  return v_run;
+end
+$function$;
+
 -- Trains the models that are due, or the one named if it is, and gives their runs. Never two trainings of a model at
 -- once: the lock is the one that every training holds to its end, and who finds it taken leaves the model alone.
 -- Never twice for the same rows: with the lock in hand the question is asked again, under a new snapshot. A model that
@@ -235,21 +266,10 @@ begin
       end if;
     exception when others then
       get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-      perform @extschema@.retrain_try_lock(v_model.model_name, 0);
-      insert into @extschema@.ai_training_runs (
-        run_name, run_type, status, error_message, model_config, started_at, completed_at, duration_seconds,
-        triggered_by, model_name, baseline_version_id, source, task)
-      select 'auto_retrain_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS'), 'full', 'failed',
-        concat_ws(' ', sqlerrm || ' (' || sqlstate || ')', nullif(v_detail, ''), nullif(v_hint, '')),
-        m.config, v_started, clock_timestamp(), extract(epoch from clock_timestamp() - v_started), current_user,
-        m.model_name,
-        (select v.id from @extschema@.ai_model_versions v where v.model_name = m.model_name and v.is_active),
-        m.source, m.task
-      from @extschema@.ai_models m
-      where m.model_name = v_model.model_name
-      returning * into v_run;
-      if found then
-        perform @extschema@.retrain_notify('failed', v_run.model_name, null, v_run.id);
+      v_run := @extschema@.retrain_record_failure(
+        v_model.model_name, 'auto_retrain_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS'), v_started,
+        concat_ws(' ', sqlerrm || ' (' || sqlstate || ')', nullif(v_detail, ''), nullif(v_hint, '')));
+      if v_run.id is not null then
         return next v_run;
       end if;
     end;

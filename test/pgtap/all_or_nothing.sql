@@ -41,6 +41,7 @@ insert into ai_training_data (user_message, detected_intent, user_id, conversati
 select format('order now, number %s', i % 5), 'one', 'somebody', 'talk 1', 'm', 'pending' from generate_series(1, 10) i;
 select submit_intent_correction(id, 'two') from ai_training_data where user_message = 'order please, number 7';
 insert into ai_feedback (user_id, helpful, model_name) values ('somebody', true, 'm');
+select retrain_push_notification('x', 'm', '{}'), claim_notifications('me', 1), retrain_push_notification('x', 'm', '{}');
 insert into ai_alert_rules (rule_name, model_name, metric, direction, target, critical, min_rows)
 values ('samples', 'm', 'training_samples', 'above', 1000, 900, 1);
 select grant_retrain_access('all_or_nothing', 'reader', 'm');
@@ -119,6 +120,18 @@ insert into good values
   ('retrain_finish_run', 'retrain_finish_run(pg_temp.half_way(), ''{"status": "completed"}'', pg_temp.artifact(), ''always'')'),
   ('retrain_if_due', 'retrain_if_due()'),
   ('retrain_train_again', 'retrain_train_again(''m'', ''again'')'),
+  ('retrain_all', 'retrain_all()'),
+  ('retrain_record_failure', 'retrain_record_failure(''m'', ''x'', now(), ''x'')'),
+  ('retrain_push_notification', 'retrain_push_notification(''x'', ''m'', ''{}'')'),
+  ('claim_notifications', 'claim_notifications(''x'')'),
+  ('complete_notification', 'complete_notification((select min(id) from ai_notifications))'),
+  ('create_churn_alert', null),
+  ('create_purchase_alert', null),
+  ('retrain_class_alert', null),
+  ('retrain_schedule_call', null),
+  ('schedule_retrain_all', null),
+  ('schedule_churn_alert', null),
+  ('schedule_purchase_alert', null),
   ('retrain_update_order', 'retrain_update_order(''m'', ''intent'', ''select 1'', ''x'', ''y'')'),
   ('retrain_insert_version', 'retrain_insert_version(''m'', null, pg_temp.artifact(), ''candidate'', ''{}'')'),
   ('retrain_label_issues', null),
@@ -186,6 +199,20 @@ insert into bad values
   ('retrain_ensure_model', 'retrain_ensure_model(null)'),
   ('retrain_finish_run', 'retrain_finish_run(pg_temp.half_way(), ''{"status": "completed"}'', null, ''always'')'),
   ('retrain_train_again', 'retrain_train_again(''nobody'', ''again'')'),
+  ('retrain_all', 'retrain_all(array[''nobody''])'),
+  ('retrain_record_failure', null),
+  ('retrain_push_notification', 'retrain_push_notification(null, null, ''{}'')'),
+  ('retrain_push_notification', 'retrain_push_notification(''x'', null, null)'),
+  ('claim_notifications', 'claim_notifications(null)'),
+  ('claim_notifications', 'claim_notifications(''x'', -1)'),
+  ('complete_notification', null),
+  ('create_churn_alert', 'create_churn_alert(''m'', null)'),
+  ('create_purchase_alert', 'create_purchase_alert(''m'', ''select 1'', p_limit => 0)'),
+  ('retrain_class_alert', 'retrain_class_alert(''x'', ''nobody'', ''select 1'', 0.5, 1, null)'),
+  ('retrain_schedule_call', 'retrain_schedule_call(''x'', null, ''retrain_all()'')'),
+  ('schedule_retrain_all', 'schedule_retrain_all('''')'),
+  ('schedule_churn_alert', 'schedule_churn_alert(''nobody'', ''select 1'')'),
+  ('schedule_purchase_alert', 'schedule_purchase_alert(''nobody'', ''select 1'')'),
   ('retrain_update_order', null),
   ('retrain_finish_run', 'retrain_finish_run(pg_temp.half_way(), ''{"status": "started"}'', null, ''never'')'),
   ('retrain_finish_run', 'retrain_finish_run(pg_temp.half_way(), ''{"status": "completed"}'', pg_temp.artifact(), ''perhaps'')'),
@@ -290,10 +317,10 @@ select is_empty($$ select call from good_outcomes where wrote is null $$, 'every
 create temporary table refused as
 select g.function_name, g.call, t.name, o.state, o.message, o.differs
 from good_outcomes g cross join lateral unnest(g.wrote) t (name) cross join lateral pg_temp.attempt(g.call, t.name) o;
--- Two functions go on after the error of one part, each part in a block of its own: what failed leaves nothing of itself.
+-- Three functions go on after the error of one part, each part in a block of its own: what failed leaves nothing of itself.
 select is_empty($$
   select call, name, state, differs from refused
-  where function_name not in ('retrain_if_due', 'retrain_take_snapshots') and (state <> 'ZZ001' or differs <> '') $$,
+  where function_name not in ('retrain_if_due', 'retrain_all', 'retrain_take_snapshots') and (state <> 'ZZ001' or differs <> '') $$,
   'a call that fails at any of its tables leaves nothing');
 select is_empty($$
   select name, state, differs from refused
@@ -305,5 +332,11 @@ select is_empty($$
   where function_name = 'retrain_if_due'
     and case name when 'ai_training_runs' then state <> 'ZZ001' or differs <> '' else state <> '00000' or differs !~ '^ai_training_runs(;|$)' end $$,
   'a scheduled training that fails leaves its failed run and nothing else');
+select is_empty($$
+  select name, state, differs from refused
+  where function_name = 'retrain_all'
+    and case when name in ('ai_training_runs', 'ai_notifications') then state <> 'ZZ001' or differs <> ''
+      else state <> '00000' or differs !~ '^ai_notifications, ai_training_runs(;|$)' end $$,
+  'the monthly run goes on after a model that fails, which leaves its failed run, and ends with its report');
 select * from finish();
 rollback;

@@ -65,6 +65,9 @@ insert into ai_forgotten_users (receipt_id, model_name, user_digest, messages, c
   live_version_affected, requested_by)
 values (gen_random_uuid(), 'tenant_b', repeat('8190273f', 8), pg_temp.number()::bigint, 1, 1, '{}', true, pg_temp.mark());
 insert into ai_retrain_requests (model_name, reason) values ('tenant_b', pg_temp.mark());
+select retrain_push_notification(pg_temp.mark(), m, jsonb_build_object('mark', pg_temp.mark())) from unnest(array['tenant_b', null]) m;
+insert into ai_segment_rules (segment) values ('all of them');
+insert into ai_risk_levels (risk_level, min_probability, days_until_action) values ('none', 0, 1);
 \o
 
 -- ---- who asks: one role for each level on tenant_a, one without any ------------------------------------------------------
@@ -158,6 +161,25 @@ insert into calls values
   ('retrain_export_rows', 'retrain_export_rows(null, false, null, [model], false)'),
   ('retrain_finish_run', 'retrain_finish_run([run], ''{"status": "failed"}'', null, ''never'')'),
   ('retrain_finish_run', 'retrain_finish_run([run], ''{"status": "completed"}'', ''\x00'', ''always'')'),
+  ('rfm', 'rfm(''select 1 as customer_id, now(), 2 as amount'')'),
+  ('churn_risk', 'churn_risk([model], ''{}''::jsonb)'),
+  ('retrain_positive_label', 'retrain_positive_label([model], ''{"yes": 1, "no": 0}'', null)'),
+  ('retrain_risk_of', 'retrain_risk_of(0.5)'),
+  ('create_churn_alert', 'create_churn_alert([model], ''select 1'')'),
+  ('create_purchase_alert', 'create_purchase_alert([model], ''select 1'')'),
+  ('retrain_class_alert', 'retrain_class_alert(''x'', [model], ''select 1'', 0.5, 1, null)'),
+  ('claim_notifications', 'claim_notifications(''x'', 100)'),
+  ('complete_notification', 'complete_notification(1)'),
+  ('retrain_push_notification', 'retrain_push_notification(''x'', [model], ''{}'')'),
+  ('retrain_all', 'retrain_all()'),
+  ('retrain_all', 'retrain_all(array[[model]])'),
+  ('retrain_all_report', 'retrain_all_report(array[[run]]::uuid[])'),
+  ('retrain_run_score', '(select count(retrain_run_score(r)) from ai_training_runs r)'),
+  ('retrain_record_failure', 'retrain_record_failure([model], ''x'', now(), ''x'')'),
+  ('retrain_schedule_call', 'retrain_schedule_call(''pg_retrain/x'', ''0 0 * * *'', ''retrain_all()'')'),
+  ('schedule_retrain_all', 'schedule_retrain_all()'),
+  ('schedule_churn_alert', 'schedule_churn_alert([model], ''select 1'')'),
+  ('schedule_purchase_alert', 'schedule_purchase_alert([model], ''select 1'')'),
   ('retrain_train_again', 'retrain_train_again([model], ''x'')'),
   ('retrain_update_order', 'retrain_update_order([model], ''intent'', ''select 1'', ''x'', ''y'')'),
   ('retrain_finish_verification', 'retrain_finish_verification([version], ''{}'', ''\x00'')'),

@@ -56,6 +56,9 @@ insert into ai_prompt_versions (version, prompt_template, is_active, model_name)
 select record_interaction('borrad mis datos', p_user_id => 'gone', p_model_name => 'recorded');
 select forget_user('gone');
 insert into ai_retrain_requests (model_name, reason) values ('recorded', 'asked by hand');
+select retrain_push_notification('test', 'recorded', '{"a": "ñ"}');
+insert into ai_segment_rules (segment, r_min) values ('Campeones', 5);
+insert into ai_risk_levels (risk_level, min_probability, days_until_action) values ('nulo', 0, 90);
 select count(*) from claim_review_items('ana', p_model_name => 'recorded');
 SQL
 
