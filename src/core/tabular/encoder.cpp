@@ -136,6 +136,19 @@ bool Encoder::AddCategory(const TableColumn& column, size_t first, size_t n, con
   return true;
 }
 
+void Encoder::AddPlainColumn(std::string_view name, uint32_t n_codes) {
+  const auto place = static_cast<uint32_t>(columns_.size());
+  columns_.push_back({std::string(name), n_codes > 0 ? ColumnKind::kCategory : ColumnKind::kNumber});
+  if (n_codes == 0) {
+    dense_.push_back({place, DensePart::kValue, 0, 1});
+    return;
+  }
+  CategoryFeature feature;
+  feature.column = place;
+  for (uint32_t code = 0; code < n_codes; ++code) feature.levels.push_back(std::to_string(code));
+  categories_.push_back(std::move(feature));
+}
+
 void Encoder::EndFitting() { Index(); }
 
 void Encoder::Index() {

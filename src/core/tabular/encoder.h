@@ -72,6 +72,8 @@ class Encoder {
   // become features. False when the column says nothing (constant, or null throughout): it is then left out.
   bool AddColumn(const TableColumn& column, size_t first, size_t n, const EncoderOptions& options, bool instant);
   void EndFitting();
+  // For models of other programs: columns of numbers as they are, or (n_codes > 0) of codes spelt "0" … "n_codes - 1".
+  void AddPlainColumn(std::string_view name, uint32_t n_codes);
 
   std::span<const Column> columns() const noexcept { return columns_; }
   std::span<const DenseFeature> dense() const noexcept { return dense_; }
