@@ -20,6 +20,9 @@ const retrain::BoosterApi* load_booster() {
   const char* path = module_path();
   struct stat found;
   if (path == nullptr || stat(path, &found) != 0) return nullptr;
+  // OpenMP reads it when it is loaded: its threads sleep while they wait. Spinning, which is the default, takes the processors
+  // from the other connections.
+  setenv("OMP_WAIT_POLICY", "passive", 0);
   using Entry = const void* (*)();
   const auto entry = reinterpret_cast<Entry>(
       reinterpret_cast<void (*)()>(load_external_function(path, "retrain_xgboost_api", true, nullptr)));

@@ -18,9 +18,10 @@ namespace retrain {
 // What the step that is running may use; resumable work looks here between its pauses.
 struct Pace {
   const StepBudget* budget = nullptr;
+  int most_threads = 1 << 16;  // small work is done before a second thread has begun
 
   bool Expired() const noexcept { return budget->Expired(); }
-  int threads() const noexcept { return budget->threads; }
+  int threads() const noexcept { return budget->threads < most_threads ? budget->threads : most_threads; }
   const Stop& stop() const noexcept { return budget->stop; }
 };
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr uint32_t kMaxClasses = 1000;
+constexpr uint64_t kSmallWork = 2000000;  // rows times features
 // A memory check costs a look at every column.
 constexpr uint64_t kRowsBetweenChecks = 4096;
 
@@ -253,6 +254,7 @@ Resumable TableTrainer::Run() {
   }
   parts_.encoder.EndFitting();
   result_.features = parts_.encoder.n_features();
+  if (result_.training_rows * result_.features < kSmallWork) pace_.most_threads = 1;
   if (result_.features == 0) {
     result_.failed = true;
     result_.failure = "no column is left to learn from: all are constant, null throughout or identifiers";
