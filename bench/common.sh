@@ -4,6 +4,8 @@
 bench_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$bench_dir")
 all_datasets="clinc150 banking77"
+# shellcheck disable=SC2034  # used by bench/run
+spanish_datasets="assistant_skills helpdesk_glpi mtod nlpjs_support"
 
 die() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
@@ -42,15 +44,16 @@ find_python() {
   command -v python3 || die "python3 is needed"
 }
 
-# prepare_files PYTHON DATA WORK: the rows every contestant sees, one file per dataset
+# prepare_files PYTHON DATA WORK [DATASETS]: the rows every contestant sees, one file per dataset
 prepare_files() {
   local dataset
-  for dataset in $all_datasets; do
-    "$1" "$bench_dir/prepare.py" "$2/intent_en_$dataset.csv" "$3/$dataset"
+  for dataset in ${4:-$all_datasets}; do
+    "$1" "$bench_dir/prepare.py" "$(ls "$2"/intent_*_"$dataset".csv)" "$3/$dataset"
   done
 }
 
-# start_cluster WORK: a private server with the extension and the datasets; returns 1 and says why when there is none
+# start_cluster WORK [DATASETS]: a private server with the extension and the datasets; returns 1 and says why when there is
+# none
 start_cluster() {
   local dataset
   if [ ! -x "$root/scripts/cluster" ]; then
@@ -65,7 +68,7 @@ start_cluster() {
     return 1
   fi
   sql -c "create extension pg_retrain"
-  for dataset in $all_datasets; do
+  for dataset in ${2:-$all_datasets}; do
     sql -c "create table $dataset (text text not null, intent text not null, split text not null)"
     sql -c "\\copy $dataset from pstdin csv header" < "$1/$dataset.csv"
     sql -c "analyze $dataset"

@@ -22,11 +22,19 @@ CONTESTANTS = {
     "sklearn-classic-2": ("scikit-learn, classic, n_jobs=2", "classic"),
     "liblinear": ("liblinear train, classic features", "classic"),
     "default": ("pg_retrain, preset default", "default"),
+    "accurate": ("pg_retrain, preset accurate", "default"),
     "sklearn-union": ("scikit-learn, union recipe", "default"),
     "fasttext": ("fastText, 2 threads", "default"),
 }
-OURS = ("classic", "default")
-TITLES = {"clinc150": "CLINC150 without out-of-scope", "banking77": "BANKING77"}
+OURS = ("classic", "default", "accurate")
+TITLES = {
+    "clinc150": "CLINC150 without out-of-scope",
+    "banking77": "BANKING77",
+    "assistant_skills": "Assistant skills (Spanish)",
+    "helpdesk_glpi": "Helpdesk (Spanish)",
+    "mtod": "MTOD (Spanish)",
+    "nlpjs_support": "Support, five examples an intent (Spanish)",
+}
 COLUMNS = [
     "contestant",
     "fit s (min-max)",

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# An incremental training after one new row in a hundred, beside a full one of the same rows: time and answers.
+#
+# usage: bench/incremental.sh [--runs N] [--data FOLDER]
+set -euo pipefail
+# shellcheck source=bench/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+runs=${RUNS:-5} data=""
+while [ $# -gt 0 ]; do
+  [ $# -ge 2 ] || die "$1 needs a value"
+  case $1 in
+    --runs) runs=$2 ;;
+    --data) data=$2 ;;
+    *) sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,4p' >&2 && exit 2 ;;
+  esac
+  shift 2
+done
+
+data=$(data_folder "$data")
+make_work
+prepare_files "$(find_python)" "$data" "$work"
+start_cluster "$work" || exit 1
+printf '| %-22s | %8s | %11s | %15s | %14s |\n|---|--:|--:|--:|--:|\n' 'training' 'full s' 'incremental' '% of full' 'same answers'
+for dataset in $all_datasets; do
+  for preset in classic default; do
+    for ((run = 0; run < runs; run++)); do
+      sql -v dataset="$dataset" -v preset="$preset" -f - << 'END'
+load 'pg_retrain';
+-- every hundredth training row is new
+create or replace temporary view known as select text, intent, split from :dataset
+where split = 'test' or abs(hashtext(text)) % 100 <> 0;
+create or replace temporary view everything as select text, intent, split from :dataset;
+select 1 / (deployed)::int as ok from train_intent_model('m', p_config => jsonb_build_object('preset', :'preset'),
+  p_source => 'select * from known', p_promote => 'always') \gset
+select clock_timestamp() as t0 \gset
+select model_version_id as full from train_intent_model('m', p_source => 'select * from everything', p_promote => 'never',
+  p_config => jsonb_build_object('preset', :'preset')) \gset
+select clock_timestamp() as t1 \gset
+select model_version_id as incremental from train_intent_model('m', 'incremental', p_source => 'select * from everything',
+  p_promote => 'never', p_config => jsonb_build_object('preset', :'preset')) \gset
+select extract(epoch from timestamptz :'t1' - :'t0'), extract(epoch from clock_timestamp() - :'t1'), (
+  select avg(((predict_intent(text, 'm', 1, :full)).predicted_intent
+    = (predict_intent(text, 'm', 1, :incremental)).predicted_intent)::int)
+  from :dataset where split = 'test');
+END
+    done | sort -g -t '|' | awk -F '|' -v name="$dataset, $preset" '
+      { full[NR] = $1; part[NR] = $2; ratio[NR] = 100 * $2 / $1; same = $3 }
+      function median(v,   i, j, t) {
+        for (i = 1; i <= NR; i++) for (j = i + 1; j <= NR; j++) if (v[j] < v[i]) { t = v[i]; v[i] = v[j]; v[j] = t }
+        return NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2
+      }
+      END { f = median(full); p = median(part); r = median(ratio)
+        printf "| %-22s | %8.3f | %11.3f | %3.0f (%.0f to %.0f) | %12.2f %% |\n", name, f, p, r, ratio[1], ratio[NR], 100 * same }'
+  done
+done
+printf '\nBoth through SQL, the reading and scoring of the same rows included; median of %s runs.\n' "$runs"
