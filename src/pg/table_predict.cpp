@@ -9,7 +9,6 @@
 #include "pg/materialized.h"
 #include "pg/messages.h"
 #include "pg/owned.h"
-#include "pg/scoring.h"
 #include "pg/table_row.h"
 
 extern "C" {
@@ -58,7 +57,10 @@ static const char* function_of(retrain::TableTask task) {
 // The model of arguments 0 and `version`, with the row of argument 1 scored. `task` null: whatever it is.
 static CachedModel* score_arguments(FunctionCallInfo fcinfo, int version, const retrain::TableTask* task) {
   RowSite* site = site_of(fcinfo);
-  text* name = model_name_argument(fcinfo, 0);
+  if (PG_ARGISNULL(0))
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_model_name must not be null"),
+                    errhint("name the model that train_model() trained")));
+  text* name = PG_GETARG_TEXT_PP(0);
   const ResolvedVersion* resolved = resolve_version(site->schema, name, version_argument(fcinfo, version));
   if (resolved->version_id == 0)
     ereport(ERROR,

@@ -224,11 +224,20 @@ static const char* json_kind(const JsonbValue* value) {
   }
 }
 
+static void time_context(void* column) { errcontext("column \"%s\" of the row", static_cast<const char*>(column)); }
+
 // A date or timestamp in JSON is a text as PostgreSQL reads it; without a time zone it is one in UTC.
-static double number_of_json_time(const JsonbValue* value) {
+static double number_of_json_time(const JsonbValue* value, std::string_view column) {
   char* text = pnstrdup(value->val.string.val, static_cast<Size>(value->val.string.len));
-  return number_of_timestamp(DatumGetTimestamp(
-      DirectFunctionCall3(timestamp_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
+  ErrorContextCallback context;
+  context.callback = time_context;
+  context.arg = text_to_cstring(text_of_utf8(column));
+  context.previous = error_context_stack;
+  error_context_stack = &context;
+  const Datum timestamp =
+      DirectFunctionCall3(timestamp_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+  error_context_stack = context.previous;
+  return number_of_timestamp(DatumGetTimestamp(timestamp));
 }
 
 static retrain::Cell cell_of_json(const retrain::Encoder::Column& column, const JsonbValue* value,
@@ -244,7 +253,7 @@ static retrain::Cell cell_of_json(const retrain::Encoder::Column& column, const 
   } else if (value->type == jbvString && column.kind == ColumnKind::kCategory) {
     cell.text = utf8_of_bytes(value->val.string.val, value->val.string.len);
   } else if (value->type == jbvString && column.kind == ColumnKind::kTime) {
-    cell.number = number_of_json_time(value);
+    cell.number = number_of_json_time(value, column.name);
   } else {
     report_mistyped(model_name, column.name, retrain::NameOf(column.kind), json_kind(value));
   }

@@ -12,19 +12,14 @@ create function @extschema@.import_xgboost_model(
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_artifact bytea;
-  v_task text;
+  v_version_id bigint;
 begin
   perform @extschema@.retrain_check_model_name(p_model_name);
-  v_artifact := @extschema@.retrain_xgboost_artifact(p_model, p_feature_names, p_labels);
-  v_task := @extschema@.retrain_artifact_info(v_artifact) ->> 'task';
-  insert into @extschema@.ai_models (model_name, task, target, algorithm)
-  values (p_model_name, v_task, p_target, 'xgboost')
-  on conflict do nothing;
-  if not exists (select from @extschema@.ai_models m where m.model_name = p_model_name and m.task = v_task) then
-    raise exception 'model "%" is not of the task %', p_model_name, v_task
-      using errcode = 'invalid_parameter_value', hint = 'Choose another model name.';
-  end if;
-  return @extschema@.import_model(v_artifact, p_model_name);
+  v_version_id := @extschema@.import_model(
+    @extschema@.retrain_xgboost_artifact(p_model, p_feature_names, p_labels), p_model_name);
+  update @extschema@.ai_models m
+  set target = p_target
+  where m.model_name = p_model_name and m.target is null and p_target is not null;
+  return v_version_id;
 end
 $function$;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
+#include <limits>
 
 #include "core/base/error.h"
 
@@ -92,6 +93,11 @@ class TextParser {
       case 'n':
         Expect("null");
         return value;
+      case 'N':
+        Expect("NaN");
+        value.type = Type::kNumber;
+        value.number = std::numeric_limits<double>::quiet_NaN();
+        return value;
       default:
         value.type = Type::kNumber;
         value.number = Number();
@@ -100,11 +106,14 @@ class TextParser {
   }
 
   double Number() {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (text_[at_] == 'I') return Expect("Infinity"), kInfinity;
+    if (text_.substr(at_, 2) == "-I") return Expect("-Infinity"), -kInfinity;
     if (text_[at_] != '-' && !(text_[at_] >= '0' && text_[at_] <= '9')) Fail();
     double number = 0;
     const auto result = std::from_chars(text_.data() + at_, text_.data() + text_.size(), number);
     if (result.ec == std::errc::result_out_of_range)
-      number = text_[at_] == '-' ? -1e308 * 10 : 1e308 * 10;
+      number = text_[at_] == '-' ? -kInfinity : kInfinity;
     else if (result.ec != std::errc())
       Fail();
     at_ = static_cast<size_t>(result.ptr - text_.data());

@@ -32,7 +32,8 @@ struct JsonValue {
   size_t size() const noexcept { return type == Type::kNumbers ? numbers.size() : items.size(); }
 };
 
-// Throw Error(kInvalidParameter) with the place where the text ends to make sense. Nesting is limited to 64.
+// Throw Error(kInvalidParameter) with the place where the text ends to make sense. Nesting is limited to 64. NaN and Infinity
+// are read as numbers: Python and XGBoost write them.
 JsonValue ParseJson(std::string_view text);
 // Universal Binary JSON, draft 12, with the typed arrays that XGBoost writes.
 JsonValue ParseUbjson(std::span<const uint8_t> bytes);

@@ -212,6 +212,26 @@ struct Forest::Path {
   }
 };
 
+// The mean leaf of a tree, over the training rows that its covers count.
+double Forest::Expectation(uint32_t root) const {
+  std::vector<std::pair<uint32_t, double>> open{{root, 1.0}};
+  double sum = 0;
+  while (!open.empty()) {
+    const auto [node, share] = open.back();
+    open.pop_back();
+    if ((feature_[node] & ForestParts::kLeaf) != 0) {
+      sum += share * static_cast<double>(value_[node]);
+      continue;
+    }
+    const uint32_t left = left_[node];
+    const double cover = static_cast<double>(cover_[left]) + static_cast<double>(cover_[left + 1]);
+    const double left_share = cover > 0 ? static_cast<double>(cover_[left]) / cover : 0.5;
+    open.emplace_back(left, share * left_share);
+    open.emplace_back(left + 1, share * (1 - left_share));
+  }
+  return sum;
+}
+
 double Forest::Contributions(std::span<const float> dense, std::span<const uint32_t> codes, uint32_t output,
                              std::span<const uint32_t> player_of, const Stop& stop,
                              std::span<double> contributions) const {
@@ -220,16 +240,8 @@ double Forest::Contributions(std::span<const float> dense, std::span<const uint3
   Path walk{*this, dense, codes, player_of, stop, contributions};
   for (size_t t = 0; t < roots_.size(); ++t) {
     if (groups_[t] != output) continue;
-    const double before = expected;
-    double reached = 0, sum = 0;
-    // The tree's own sum is its leaf for the row; what the players do not account for is the expectation.
-    uint32_t node = roots_[t];
-    while ((feature_[node] & ForestParts::kLeaf) == 0) node = left_[node] + (GoesLeft(node, dense, codes) ? 0 : 1);
-    reached = static_cast<double>(value_[node]);
-    for (const double c : contributions) sum -= c;
+    expected += Expectation(roots_[t]);
     walk.Walk(roots_[t], {}, 1, 1, std::numeric_limits<uint32_t>::max());
-    for (const double c : contributions) sum += c;
-    expected = before + reached - sum;
   }
   return expected;
 }

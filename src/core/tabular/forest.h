@@ -60,6 +60,7 @@ class Forest {
 
  private:
   struct Path;
+  double Expectation(uint32_t root) const;
   bool GoesLeft(uint32_t node, std::span<const float> dense, std::span<const uint32_t> codes) const noexcept;
   uint32_t FeatureOf(uint32_t flags) const noexcept {
     return (flags & ForestParts::kFeature) + ((flags & ForestParts::kCategory) ? n_dense_ : 0);

@@ -50,8 +50,8 @@ void TableTrainer::Warn(const char* code, const std::string& column, std::string
 void TableTrainer::CheckMemory(uint64_t needed, const char* what) const {
   if (needed <= request_.memory_budget) return;
   throw Error(ErrorCode::kOutOfMemory, "the training needs more memory than it may use",
-              std::string(what) + " need " + std::to_string(needed >> 20) + " MB, pg_retrain.training_memory is " +
-                  std::to_string(request_.memory_budget >> 20) + " MB",
+              std::string(what) + " need " + std::to_string((needed + 1023) >> 10) +
+                  " kB, pg_retrain.training_memory is " + std::to_string(request_.memory_budget >> 10) + " kB",
               "raise pg_retrain.training_memory, or train on fewer rows or columns");
 }
 
