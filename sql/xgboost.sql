@@ -45,5 +45,21 @@ from (select * from wines limit 5) w, lateral (select sum(contribution) as total
 -- The library has not touched the processor's rounding.
 select 1e-310::float8;
 
+-- A model that XGBoost saved, in JSON: one tree of one split, and null goes right.
+select import_xgboost_model(convert_to('{"learner": {"feature_names": ["acid", "sugar"], "gradient_booster": {"name": "gbtree", "model": {"tree_info": [0],
+  "trees": [{"left_children": [1, -1, -1], "right_children": [2, -1, -1], "split_indices": [0, 0, 0], "split_conditions": [5, -1, 1],
+  "default_left": [0, 0, 0], "sum_hessian": [4, 3, 1], "loss_changes": [2, 0, 0]}]}},
+  "learner_model_param": {"base_score": "5E-1", "num_class": "0", "num_feature": "2"}, "objective": {"name": "reg:squarederror"}}}', 'UTF8'),
+  'imported', p_target => 'price') > 0 as imported;
+select promote_model(max(id)) ->> 'success' as live from ai_model_versions where model_name = 'imported';
+select task, target, algorithm from ai_models where model_name = 'imported';
+select acid, predict_value('imported', r) as value from (values (4.9, 1), (5, 1), (null, 1)) r (acid, sugar);
+select * from explain_prediction('imported', '{"acid": 1, "sugar": 0}'::jsonb);
+select import_xgboost_model('not a model', 'imported');
+select import_xgboost_model('{"learner": {}}', 'imported');
+select import_xgboost_model('{"learner": {"gradient_booster": {"name": "gblinear"}, "learner_model_param": {"base_score": "0", "num_feature": "1"},
+  "objective": {"name": "reg:squarederror"}}}', 'imported');
+select import_xgboost_model('{"learner": {"objective": {"name": "survival:aft"}, "learner_model_param": {}}}', 'imported');
+
 drop extension pg_retrain cascade;
 drop table wines;
