@@ -128,6 +128,7 @@ $(BUILD_DIR)/headers-found:
 	  { echo 'pg_retrain needs a C++20 compiler: install g++ 10 or later (Debian, Ubuntu: g++), or set CXX' >&2; exit 1; }
 	$(call need,utf8proc.h,libutf8proc-dev)
 	$(if $(shell grep -rl '<Eigen/' src),$(call need,Eigen/Core,libeigen3-dev))
+	$(call need,boost/math/distributions/normal.hpp,libboost-math-dev)
 	@touch $@
 
 # Written anew only when it changes; a module that was added or taken away counts as a change.

@@ -403,6 +403,10 @@ begin
     raise exception 'model "%" still has versions', old.model_name
       using errcode = 'dependent_objects_still_exist', hint = 'Delete its rows in ai_model_versions first.';
   end if;
+  if exists (select from @extschema@.ai_experiments e where e.model_name = old.model_name) then
+    raise exception 'model "%" still has experiments', old.model_name
+      using errcode = 'dependent_objects_still_exist', hint = 'Delete its rows in ai_experiments first.';
+  end if;
   return old;
 end
 $function$;

@@ -50,6 +50,7 @@ declare
   v_conversations text[];
   v_corrections bigint;
   v_feedback bigint;
+  v_experiments bigint;
   v_versions jsonb;
   v_uncertain jsonb;
   v_live boolean;
@@ -69,6 +70,11 @@ begin
     select d.model_name from @extschema@.ai_training_data d where d.user_id = p_user_id
     union
     select f.model_name from @extschema@.ai_feedback f where f.user_id = p_user_id
+    union
+    select e.model_name
+    from @extschema@.ai_experiments e
+    join @extschema@.ai_experiment_assignments a
+      on a.experiment_id = e.id and a.unit_id = p_user_id and a.model_name = e.model_name
     order by 1
   loop
     -- A training at work has the rows in its snapshot: its version has to exist before it can be named.
@@ -96,6 +102,17 @@ begin
       and (f.user_id = p_user_id or f.user_id is null and f.training_data_id = any (v_ids));
     get diagnostics v_feedback = row_count;
     delete from @extschema@.ai_training_data d where d.id = any (v_ids);
+    -- Where the units of an experiment are people.
+    delete from @extschema@.ai_experiment_outcomes o
+    using @extschema@.ai_experiments e
+    where o.experiment_id = e.id and o.unit_id = p_user_id and o.model_name = v_model;
+    delete from @extschema@.ai_experiment_exposures x
+    using @extschema@.ai_experiments e
+    where x.experiment_id = e.id and x.unit_id = p_user_id and x.model_name = v_model;
+    delete from @extschema@.ai_experiment_assignments a
+    using @extschema@.ai_experiments e
+    where a.experiment_id = e.id and a.unit_id = p_user_id and a.model_name = v_model;
+    get diagnostics v_experiments = row_count;
 
     -- What the person wrote and other rows repeat: the verdict on an answer, a sample in a run's report.
     update @extschema@.ai_training_data d
@@ -132,6 +149,7 @@ begin
       'messages', cardinality(v_ids),
       'corrections', v_corrections,
       'feedback', v_feedback,
+      'experiments', v_experiments,
       'versions', v_versions,
       'versions_from_elsewhere', v_uncertain,
       'live_version_affected', v_live);

@@ -45,6 +45,8 @@ select retrain_push_notification('x', 'm', '{}'), claim_notifications('me', 1), 
 insert into ai_alert_rules (rule_name, model_name, metric, direction, target, critical, min_rows)
 values ('samples', 'm', 'training_samples', 'above', 1000, 900, 1);
 select grant_retrain_access('all_or_nothing', 'reader', 'm');
+select create_experiment('e', p_metrics => '["revenue"]', p_model_name => 'm');
+select assign_variants('e', '{u1,u2,somebody}'), record_exposure('e', 'u1'), record_exposure('e', 'somebody'), record_outcome('e', 'somebody', '{"revenue": 1}');
 \o
 
 -- All rows of the extension's tables, and who may do what with its objects.
@@ -96,6 +98,13 @@ create function pg_temp.artifact() returns bytea language sql as $$
 -- A good call writes what the function can write; one of a function that has nothing to write here is null.
 create temporary table good (function_name text, call text);
 insert into good values
+  ('assign_variant', 'assign_variant(''e'', ''a new one'')'),
+  ('assign_variants', 'assign_variants(''e'', array[''u1'', ''a new one''])'),
+  ('create_experiment', 'create_experiment(''another'', p_model_name => ''new'')'),
+  ('record_exposure', 'record_exposure(''e'', ''u2'')'),
+  ('record_outcome', 'record_outcome(''e'', ''u1'', ''{"revenue": 1}'')'),
+  ('set_experiment_traffic', 'set_experiment_traffic(''e'', 0.5)'),
+  ('stop_experiment', 'stop_experiment(''e'')'),
   ('check_alerts', 'check_alerts()'),
   ('claim_review_items', 'claim_review_items(''me'', 5, 30, ''m'')'),
   ('clean_dataset', 'clean_dataset(''m'', false)'),
@@ -164,6 +173,18 @@ insert into good values
 -- A bad call ends in an error. One of a function that takes nothing that could be wrong is null.
 create temporary table bad (function_name text, call text);
 insert into bad values
+  ('assign_variant', 'assign_variant(''e'', null)'),
+  ('assign_variant', 'assign_variant(''nothing'', ''u'')'),
+  ('assign_variants', 'assign_variants(''e'', array[''a new one'', null])'),
+  ('create_experiment', 'create_experiment(''another'', p_metrics => ''[]'', p_model_name => ''new'')'),
+  ('create_experiment', 'create_experiment(''another'', p_traffic => 2, p_model_name => ''new'')'),
+  ('create_experiment', 'create_experiment(''e'', p_model_name => ''m'')'),
+  ('record_exposure', 'record_exposure(''e'', ''never assigned'')'),
+  ('record_exposure', 'record_exposure(''e'', ''u2'', ''{"revenue": "x"}'')'),
+  ('record_outcome', 'record_outcome(''e'', ''u1'', ''{"revenues": 1}'')'),
+  ('record_outcome', 'record_outcome(''e'', ''u1'', ''{"revenue": 1e400}'')'),
+  ('set_experiment_traffic', 'set_experiment_traffic(''e'', 2)'),
+  ('stop_experiment', 'stop_experiment(''nothing'')'),
   ('check_alerts', null),
   ('claim_review_items', 'claim_review_items('' '', 5, 30, ''m'')'),
   ('claim_review_items', 'claim_review_items(''me'', -1, 30, ''m'')'),

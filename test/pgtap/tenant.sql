@@ -65,6 +65,19 @@ insert into ai_forgotten_users (receipt_id, model_name, user_digest, messages, c
   live_version_affected, requested_by)
 values (gen_random_uuid(), 'tenant_b', repeat('8190273f', 8), pg_temp.number()::bigint, 1, 1, '{}', true, pg_temp.mark());
 insert into ai_retrain_requests (model_name, reason) values ('tenant_b', pg_temp.mark());
+-- Experiments named like their models, so that one name serves the calls for both.
+select create_experiment('tenant_a', p_metrics => '["revenue"]', p_starts_at => '2026-01-01', p_model_name => 'tenant_a');
+select assign_variants('tenant_a', array(select 'unit' || i from generate_series(1, 60) i) || 'shared-user'::text);
+select record_exposure('tenant_a', 'unit' || i), record_outcome('tenant_a', 'unit' || i, '{"revenue": 1}') from generate_series(1, 60) i;
+select create_experiment('tenant_b', jsonb_build_array(pg_temp.mark() || '1', jsonb_build_object('name', pg_temp.mark() || '2')),
+  jsonb_build_array(jsonb_build_object('name', pg_temp.mark(), 'covariate', pg_temp.mark())), '2026-01-01', null, pg_temp.mark(), 1, 0.05,
+  pg_temp.number()::bigint, pg_temp.mark(), 'tenant_b');
+select create_experiment(pg_temp.mark(), p_metrics => '["revenue"]', p_model_name => 'tenant_b');
+select stop_experiment(pg_temp.mark(), pg_temp.mark());
+select assign_variants('tenant_b', array(select pg_temp.mark() || i from generate_series(1, 60) i) || 'shared-user'::text);
+select record_exposure('tenant_b', pg_temp.mark() || i, jsonb_build_object(pg_temp.mark(), 1)),
+  record_outcome('tenant_b', pg_temp.mark() || i, jsonb_build_object(pg_temp.mark(), pg_temp.number()::integer), p_idempotency_key => pg_temp.mark() || i)
+from generate_series(1, 60) i;
 select retrain_push_notification(pg_temp.mark(), m, jsonb_build_object('mark', pg_temp.mark())) from unnest(array['tenant_b', null]) m;
 insert into ai_segment_rules (segment) values ('all of them');
 insert into ai_risk_levels (risk_level, min_probability, days_until_action) values ('none', 0, 1);
@@ -263,7 +276,62 @@ insert into calls values
     p_source => ''select user_message as text, coalesce(correct_intent, detected_intent) as intent from ai_training_data'')'),
   ('training_report', 'training_report([run])'),
   ('unschedule_retraining', 'unschedule_retraining()'),
+  ('assign_variant', 'assign_variant([model], ''unit1'')'),
+  ('assign_variant', 'assign_variant([model], ''unit1'', [model])'),
+  ('assign_variant', 'assign_variant(''tenant_a'', ''a new unit'')'),
+  ('assign_variants', 'assign_variants([model], array[''zqmark1'', ''a new unit''])'),
+  ('assign_variants', 'assign_variants(''tenant_a'', array[''unit1'', ''a new unit''])'),
+  ('check_sample_ratio', 'check_sample_ratio([model])'),
+  ('check_sample_ratio', 'check_sample_ratio(''tenant_a'')'),
+  ('create_experiment', '(select (create_experiment(''x'', p_model_name => [model])).name)'),
+  ('create_experiment', '(select (create_experiment([model], p_model_name => ''tenant_a'')).control)'),
+  ('create_experiment', '(select (create_experiment(''x'', jsonb_build_array(''a'', jsonb_build_object(''name'', ''b'', ''model_version_id'', [version])),
+    p_model_name => ''tenant_a'')).control)'),
+  ('experiment_power', 'experiment_power(0.1, 0.1, 1000)'),
+  ('experiment_report', 'experiment_report([model])'),
+  ('experiment_report', 'experiment_report(''tenant_a'')'),
+  ('experiment_sample_size', 'experiment_sample_size(0.1, 0.1)'),
+  ('experiment_version', 'experiment_version([model], ''zqmark1'')'),
+  ('get_experiment_results', 'get_experiment_results([model])'),
+  ('get_experiment_results', 'get_experiment_results([model], [model])'),
+  ('get_experiment_results', 'get_experiment_results(''tenant_a'')'),
+  ('get_variant', 'get_variant([model], ''zqmark1'')'),
+  ('record_exposure', 'record_exposure([model], ''zqmark1'')'),
+  ('record_exposure', 'record_exposure(''tenant_a'', ''zqmark1'')'),
+  ('record_exposure', 'record_exposure(''tenant_a'', ''unit1'', null, ''2026-01-02'')'),
+  ('record_outcome', 'record_outcome([model], ''zqmark1'', ''{"zqmark": 1}'')'),
+  ('record_outcome', 'record_outcome(''tenant_a'', ''unit1'', ''{"revenue": 1}'', p_idempotency_key => ''zqmark1'')'),
+  ('retrain_check_fraction', 'retrain_check_fraction(''p_traffic'', 0.5, 0, 1)'),
+  ('retrain_check_keys', 'retrain_check_keys(''{}'', ''x'', ''{a}'')'),
+  ('retrain_check_numbers', 'retrain_check_numbers(''{"a": 1}'', ''p_outcome'', ''metric'', ''{a}'', ''{}'', false)'),
+  ('retrain_check_unit', 'retrain_check_unit(''u'')'),
+  ('retrain_closest_name', 'retrain_closest_name(''a'', ''{a}'')'),
+  ('retrain_compare_arms', 'retrain_compare_arms(false, ''{2,2}'', ''{1,1}'', ''{1,1}'', null, null, null, 0.05, 100, 1)'),
+  ('retrain_config_number', 'retrain_config_number(''1'', ''x'', 0, 1)'),
+  ('retrain_experiment_bucket', 'retrain_experiment_bucket(''a'', ''b'', ''c'')'),
+  ('retrain_experiment_status', 'retrain_experiment_status(retrain_get_experiment([model], null), now())'),
+  ('retrain_experiment_sums', 'retrain_experiment_sums(retrain_get_experiment([model], null))'),
+  ('retrain_get_experiment', 'retrain_get_experiment([model], null)'),
+  ('retrain_get_experiment', 'retrain_get_experiment([model], [model])'),
+  ('retrain_hash_variant', 'retrain_hash_variant(''a'', ''u'', ''{a,b}'', ''{0.5,0.5}'', 1)'),
+  ('retrain_named_items', 'retrain_named_items(''["a"]'', ''p_variants'', ''x'')'),
+  ('retrain_outside_experiment', 'retrain_outside_experiment(retrain_get_experiment([model], null), ''2026-01-02'')'),
+  ('retrain_p_text', 'retrain_p_text(0.5)'),
+  ('retrain_parse_metrics', 'retrain_parse_metrics(''["a"]'')'),
+  ('retrain_parse_variants', 'retrain_parse_variants(jsonb_build_array(''a'', jsonb_build_object(''name'', ''b'', ''model_version_id'', [version])), [model])'),
+  ('retrain_percent_range', 'retrain_percent_range(1, 0, 2)'),
+  ('retrain_refuse_name', 'retrain_refuse_name(''x'', ''a'', ''{a}'')'),
+  ('retrain_sample_ratio', 'retrain_sample_ratio(''{1,1}'', ''{1,1}'')'),
+  ('retrain_significant', 'retrain_significant(1)'),
+  ('set_experiment_traffic', 'set_experiment_traffic([model], 0.5)'),
+  ('set_experiment_traffic', '(select (set_experiment_traffic(''tenant_a'', 0.5)).traffic)'),
+  ('stop_experiment', 'stop_experiment([model])'),
+  ('stop_experiment', '(select (stop_experiment(''tenant_a'', ''x'')).stop_reason)'),
   ('verify_model', 'verify_model([version])');
+
+insert into calls
+select 'retrain_experiment_sums', format('retrain_experiment_sums(jsonb_populate_record(null::ai_experiments, %L))', jsonb_build_object('id', e.id, 'model_name', e.model_name, 'variants', array['a', 'b'], 'metrics', '[{"name": "x", "kind": "count", "covariate": "x"}]'::jsonb))
+from ai_experiments e where e.name = 'tenant_b';
 
 create temporary view members as
 select d.classid, d.objid from pg_depend d join pg_extension e on e.oid = d.refobjid

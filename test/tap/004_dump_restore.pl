@@ -60,6 +60,8 @@ select retrain_push_notification('test', 'recorded', '{"a": "ñ"}');
 insert into ai_segment_rules (segment, r_min) values ('Campeones', 5);
 insert into ai_risk_levels (risk_level, min_probability, days_until_action) values ('nulo', 0, 90);
 select count(*) from claim_review_items('ana', p_model_name => 'recorded');
+select create_experiment('shop', p_metrics => '["revenue"]', p_salt => 's', p_model_name => 'recorded');
+select assign_variant('shop', 'u1'), record_exposure('shop', 'u1', '{"revenue": 3.5}'), record_outcome('shop', 'u1', '{"revenue": 0.1}', p_idempotency_key => 'k');
 SQL
 
 my $tables = $node->safe_psql('origin', <<'SQL');
