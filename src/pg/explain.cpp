@@ -11,10 +11,9 @@ RETRAIN_FUNCTION(explain_intent);
 
 static constexpr int kMaxExplained = 1000000;
 
-struct Explanation {
-  std::vector<retrain::Contribution> contributions;
+struct NamedExplanation {
+  retrain::Explanation of;
   std::vector<std::string> names;
-  float bias;
 };
 
 // The class of an intent by name, or n_classes when the version does not know it.
@@ -58,18 +57,19 @@ Datum explain_intent(PG_FUNCTION_ARGS) {
                              text_to_cstring(PG_GETARG_TEXT_PP(2))),
                       errhint("look at labels in ai_model_versions for the intents that it knows")));
   }
-  auto* explanation = make_owned<Explanation>(CurrentMemoryContext, [&] {
-    auto made = std::make_unique<Explanation>();
-    made->contributions = model.Contributions(scratch_of<retrain::IntentModel>(answer.cached), k);
-    made->contributions.resize(std::min<size_t>(made->contributions.size(), static_cast<size_t>(top)));
-    for (const auto& c : made->contributions) made->names.push_back(model.FeatureName(c.column));
-    made->bias = model.bias(k);
+  auto* explanation = make_owned<NamedExplanation>(CurrentMemoryContext, [&] {
+    auto made = std::make_unique<NamedExplanation>();
+    made->of = model.Explain(scratch_of<retrain::IntentModel>(answer.cached), k);
+    auto& contributions = made->of.contributions;
+    contributions.resize(std::min<size_t>(contributions.size(), static_cast<size_t>(top)));
+    for (const auto& c : contributions) made->names.push_back(model.FeatureName(c.column));
     return made.release();
   });
-  for (size_t i = 0; i < explanation->contributions.size(); ++i) {
-    const retrain::Contribution& c = explanation->contributions[i];
+  for (size_t i = 0; i < explanation->names.size(); ++i) {
+    const retrain::Contribution& c = explanation->of.contributions[i];
     put_row(result, text_of_utf8(explanation->names[i]), model.FeatureKindName(c.column), c);
   }
-  put_row(result, cstring_to_text("(bias)"), "bias", {0, 1, explanation->bias, explanation->bias});
+  const double bias = explanation->of.bias;
+  put_row(result, cstring_to_text("(bias)"), "bias", {0, 1, static_cast<float>(bias), bias});
   return static_cast<Datum>(0);
 }

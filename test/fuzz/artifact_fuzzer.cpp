@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const uint32_t best = model.Best(scratch);
     model.Probabilities(scratch);
     model.JudgeNovelty(scratch);
-    for (const auto& c : model.Contributions(scratch, best)) model.FeatureName(c.column);
+    for (const auto& c : model.Explain(scratch, best).contributions) model.FeatureName(c.column);
   } catch (const retrain::Error&) {
   }
   return 0;

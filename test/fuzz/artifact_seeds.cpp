@@ -19,7 +19,16 @@ struct Seed {
   const char* classifier;
   const char* calibration;
   int labels;
+  int networks;
 };
+
+ConfigValue Number(std::string_view key, double value) {
+  ConfigValue config;
+  config.key = key;
+  config.type = ConfigValue::Type::kNumber;
+  config.number = value;
+  return config;
+}
 
 ConfigValue Text(std::string_view key, std::string_view value) {
   ConfigValue config;
@@ -32,7 +41,8 @@ ConfigValue Text(std::string_view key, std::string_view value) {
 std::vector<uint8_t> Train(const Seed& seed) {
   const char* const words[] = {"refund", "envío", "login", "¿dónde", "cancel"};
   const ConfigValue values[] = {Text("preset", seed.preset), Text("classifier", seed.classifier),
-                                Text("calibration", seed.calibration)};
+                                Text("calibration", seed.calibration), Number("networks", seed.networks),
+                                Number("hidden_units", 16)};
   retrain::TrainingRequest request;
   request.memory_budget = 1ull << 30;
   request.config = retrain::ParseIntentConfig(values);
@@ -55,10 +65,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: artifact_seeds DIRECTORY\n");
     return 2;
   }
-  const Seed seeds[] = {{"default", "default", "linear_svm", "softmax", 3},
-                        {"classic", "classic", "linear_svm", "sigmoid", 5},
-                        {"two", "classic", "linear_svm", "sigmoid", 2},
-                        {"logistic", "default", "logistic_regression", "softmax", 4}};
+  const Seed seeds[] = {{"default", "default", "linear_svm", "softmax", 3, 0},
+                        {"classic", "classic", "linear_svm", "sigmoid", 5, 0},
+                        {"two", "classic", "linear_svm", "sigmoid", 2, 0},
+                        {"logistic", "default", "logistic_regression", "softmax", 4, 0},
+                        {"networks", "accurate", "linear_svm", "softmax", 3, 3}};
   for (const Seed& seed : seeds) {
     const std::vector<uint8_t> artifact = Train(seed);
     if (artifact.empty()) {

@@ -53,6 +53,17 @@ TEST(Config, ThePresetComesFirstWhereverItStands) {
   EXPECT_TRUE(c.balanced);
 }
 
+TEST(Config, NetworksNeedTheirCalibration) {
+  const IntentConfig c = Parse({Text("preset", "accurate")});
+  EXPECT_EQ(c.networks, 8u);
+  EXPECT_EQ(c.calibration, CalibrationKind::kSoftmax);
+  EXPECT_EQ(Parse({Text("preset", "accurate"), Null("networks")}).networks, 0u);
+  for (const char* calibration : {"sigmoid", "none"}) {
+    EXPECT_THROW(Parse({Text("preset", "accurate"), Text("calibration", calibration)}), Error);
+    EXPECT_NO_THROW(Parse({Text("preset", "accurate"), Text("calibration", calibration), Number("networks", 0)}));
+  }
+}
+
 TEST(Config, AKeyThatWasMeantIsNamed) {
   EXPECT_EQ(Rejection(Number("max_feature", 5)).hint(), "did you mean \"max_features\"?");
   EXPECT_EQ(Rejection(Text("calibraton", "softmax")).hint(), "did you mean \"calibration\"?");
@@ -91,6 +102,14 @@ TEST(Config, WrongValuesNameTheKeyAndTheRange) {
                                    Numbers("split", bad_split),
                                    Numbers("split", no_train),
                                    Text("preset", "fast"),
+                                   Number("networks", 33),
+                                   Number("networks", 1.5),
+                                   Text("networks", "8"),
+                                   Number("hidden_units", 0),
+                                   Number("hidden_units", 100),
+                                   Number("hidden_units", 2048),
+                                   Number("passes", -1),
+                                   Number("passes", 201),
                                    Null("sublinear_tf")}) {
     const Error error = Rejection(value);
     EXPECT_EQ(error.code(), ErrorCode::kInvalidParameter);

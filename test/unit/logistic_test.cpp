@@ -168,6 +168,20 @@ TEST(Logistic, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
   }
 }
 
+TEST(Logistic, HeldOutRowsMayBeASample) {
+  OwnedProblem p = RandomProblem(61, 6, 3, 27);
+  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i % 2));
+  LinearOptions options;
+  options.folds = 2;
+  options.fold_of_row = p.folds;
+  const std::vector<float> all = Finish(MakeLogisticFit(p.view(), options)).held_out;
+  options.held_out_stride = 4;
+  const std::vector<float> some = Finish(MakeLogisticFit(p.view(), options)).held_out;
+  ASSERT_EQ(some.size(), 16u * 3);
+  for (size_t h = 0; h < 16; ++h)
+    for (size_t k = 0; k < 3; ++k) EXPECT_EQ(some[h * 3 + k], all[4 * h * 3 + k]);
+}
+
 TEST(Logistic, ClassesWithoutRowsOrWithOneRow) {
   OwnedProblem p(2, 4);  // class 3 has no row, class 2 one
   for (int i = 0; i < 6; ++i) p.Add({1, 0.1f}, 0), p.Add({0.1f, 1}, 1);

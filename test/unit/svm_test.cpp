@@ -323,6 +323,23 @@ TEST(Svm, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
   }
 }
 
+TEST(Svm, HeldOutRowsMayBeASample) {
+  OwnedProblem p = RandomProblem(61, 6, 18, 13);
+  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i % 2));
+  LinearOptions options;
+  options.folds = 2;
+  options.fold_of_row = p.folds;
+  const std::vector<float> all = Finish(MakeSvmFit(p.view(), options)).held_out;
+  options.held_out_stride = 3;
+  const std::vector<float> some = Finish(MakeSvmFit(p.view(), options)).held_out;
+  ASSERT_EQ(some.size(), 21u * 18);
+  for (size_t h = 0; h < 21; ++h)
+    for (size_t k = 0; k < 18; ++k) EXPECT_EQ(some[h * 18 + k], all[3 * h * 18 + k]);
+  EXPECT_LT(SvmFitBytes(1000000, 30000, 150, 5, 1, 15) + (uint64_t{500} << 20), SvmFitBytes(1000000, 30000, 150, 5, 1));
+  options.held_out_stride = 0;
+  EXPECT_THROW(MakeSvmFit(p.view(), options), Error);
+}
+
 TEST(Svm, RowsThatAreNeverHeldOutGetTheFullFit) {
   OwnedProblem p = RandomProblem(40, 6, 3, 12);
   p.Add({1, 0, 0, 0, 0, 0}, 3 - 1);

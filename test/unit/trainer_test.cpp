@@ -136,11 +136,99 @@ TEST(Trainer, ContributionsAndBiasAddUpToTheMargin) {
   ScoringScratch scratch;
   model.Margins("please send my money back, the courier was late", Stop{}, scratch);
   for (uint32_t k = 0; k < model.n_classes(); ++k) {
-    double sum = model.bias(k);
-    const auto contributions = model.Contributions(scratch, k);
-    EXPECT_FALSE(contributions.empty());
-    for (const auto& c : contributions) sum += c.contribution;
+    const Explanation explanation = model.Explain(scratch, k);
+    double sum = explanation.bias;
+    EXPECT_FALSE(explanation.contributions.empty());
+    for (const auto& c : explanation.contributions) sum += c.contribution;
     EXPECT_NEAR(sum, scratch.margins[k], 1e-4);
+  }
+}
+
+TrainingRequest Accurate() {
+  TrainingRequest request = Request();
+  const ConfigValue preset{"preset", ConfigValue::Type::kString, false, 0, "accurate", {}};
+  request.config = ParseIntentConfig({&preset, 1});
+  request.config.networks = 3;
+  request.config.hidden_units = 32;
+  return request;
+}
+
+TEST(Trainer, NetworksServeAsTheyWereMeasuredOnAnyThreadsAndSteps) {
+  auto rows = Lessons(300);
+  const TrainingResult reference = Train(Accurate(), rows);
+  ASSERT_FALSE(reference.failed) << reference.failure;
+  EXPECT_GE(reference.candidate.all.accuracy, 0.95);
+  EXPECT_EQ(reference.config.passes, 40u);
+  EXPECT_TRUE(reference.state.empty());
+  Rng rng(1);
+  rng.Shuffle(std::span<Row>(rows));
+  TrainingRequest threaded = Accurate();
+  threaded.threads = 4;
+  EXPECT_EQ(Train(threaded, rows, std::chrono::microseconds(1)).artifact, reference.artifact);
+  const IntentModel model(reference.artifact);
+  ScoringScratch scratch;
+  uint64_t correct = 0;
+  for (const Row& row : rows) {
+    if (row.split != "test") continue;
+    model.Margins(row.text, Stop{}, scratch);
+    correct += model.label(model.Best(scratch)) == row.label;
+    for (uint32_t k = 0; k < model.n_classes(); ++k) {
+      const Explanation explanation = model.Explain(scratch, k);
+      double sum = explanation.bias;
+      for (const auto& c : explanation.contributions) sum += c.contribution;
+      EXPECT_NEAR(sum, scratch.margins[k], 1e-3);
+    }
+  }
+  EXPECT_EQ(static_cast<double>(correct) / static_cast<double>(reference.test_rows), reference.candidate.all.accuracy);
+}
+
+TEST(Trainer, NetworksAreWeighedOnValidationRowsWhereThereAreEnough) {
+  auto rows = Lessons(900);
+  const TrainingResult without = Train(Accurate(), rows);
+  for (size_t i = 0; i < rows.size(); ++i)
+    if (rows[i].split == "train" && i % 2 == 0) rows[i].split = "val";
+  TrainingRequest request = Accurate();
+  request.config.target_precision = 0.9;
+  request.config.out_of_scope = 0.04;
+  for (const bool enough : {true, false}) {
+    if (!enough)
+      for (Row& row : rows)
+        if (row.split == "val") row.split = "train";
+    const TrainingResult result = Train(request, rows);
+    ASSERT_FALSE(result.failed) << result.failure;
+    EXPECT_EQ(result.limits_from_validation, enough);
+    EXPECT_TRUE(result.precision_target.reached);
+    EXPECT_GT(result.precision_target.rows, 100u);
+    EXPECT_LE(result.precision_target.rows, result.limit_rows);
+    EXPECT_GT(result.decisions.decided, result.decisions.rows / 2);
+    EXPECT_LE(result.candidate.all.expected_calibration_error, 0.1);
+  }
+}
+
+TEST(Trainer, NetworksStartFromNothingAndSaySo) {
+  const auto rows = Lessons(200);
+  const TrainingResult live = Train(Request(), rows);
+  TrainingRequest request = Accurate();
+  request.incremental = request.has_live = true;
+  request.live_artifact = live.artifact;
+  request.live_state = live.state;
+  const TrainingResult result = Train(request, rows);
+  EXPECT_FALSE(result.start.from_live);
+  EXPECT_EQ(result.start.reason, "networks start from nothing");
+  EXPECT_EQ(result.artifact, Train(Accurate(), rows).artifact);
+}
+
+TEST(Trainer, NetworksAreInTheBudget) {
+  TrainingRequest request = Accurate();
+  request.config.networks = 32;
+  request.config.hidden_units = 1024;
+  request.memory_budget = 8ull << 20;
+  try {
+    Train(request, Lessons(200));
+    FAIL() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+    EXPECT_NE(error.detail().find("fitting the networks"), std::string::npos) << error.detail();
   }
 }
 

@@ -1,4 +1,4 @@
-// exp() and log(1 + exp()) for loops over lanes: plain double arithmetic without branches, so that the compiler can
+// exp(), log(1 + exp()) and 1 / sqrt() for loops over lanes: plain arithmetic without branches, so that the compiler can
 // vectorise them and every vector width gives the same bits.
 #pragma once
 
@@ -33,6 +33,14 @@ inline double LaneExp(double x) noexcept {
   p = p * r + 1.0;
   const uint64_t exponent = (std::bit_cast<uint64_t>(shifted) + 1023) << 52;
   return p * std::bit_cast<double>(exponent);
+}
+
+// 1 / sqrt(x) for x in [1e-30, 1e30], relative error below 5e-6. std::sqrt() is a call that may set errno and keeps a loop
+// from being vectorised; this is a first guess from the bits of x and two Newton steps.
+inline float LaneInverseRoot(float x) noexcept {
+  float y = std::bit_cast<float>(0x5F375A86u - (std::bit_cast<uint32_t>(x) >> 1));
+  y *= 1.5f - 0.5f * x * y * y;
+  return y * (1.5f - 0.5f * x * y * y);
 }
 
 // log(1 + e) for e in [0, 1] as 2 atanh(e / (2 + e)); absolute error below 1e-9.

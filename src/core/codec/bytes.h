@@ -42,6 +42,7 @@ class ByteWriter {
     bytes_.resize(at + size);
     std::memcpy(bytes_.data() + at, data, size);
   }
+  void Reserve(size_t size) { bytes_.reserve(size); }
   void AlignTo(size_t alignment) { bytes_.resize((bytes_.size() + alignment - 1) / alignment * alignment); }
 
   size_t size() const noexcept { return bytes_.size(); }

@@ -87,7 +87,8 @@ const char* NameOf(const Choice<Value> (&choices)[N], Value value) {
 }
 
 bool ApplyPreset(IntentConfig& config, const ConfigValue& v) {
-  if (v.type != Type::kString || (v.string != "default" && v.string != "classic")) return false;
+  if (v.type != Type::kString || (v.string != "default" && v.string != "classic" && v.string != "accurate"))
+    return false;
   config = IntentConfig{};
   if (v.string == "classic") {
     config.analyzer = {AccentFolding::kSpanish, {1, 3}, {0, 0}, false, 2};
@@ -97,13 +98,18 @@ bool ApplyPreset(IntentConfig& config, const ConfigValue& v) {
     config.max_features = 10000;
     config.calibration = CalibrationKind::kSigmoid;
   }
+  if (v.string == "accurate") {
+    config.networks = 8;
+    config.max_features = 40000;
+  }
   config.preset = v.string;
   return true;
 }
 
 const Parameter kParameters[] = {
-    {"preset", "text", "default | classic",
-     "recipe that the other keys change: default is the most accurate, classic is TF-IDF of word 1-3 grams",
+    {"preset", "text", "default | classic | accurate",
+     "recipe that the other keys change: default is the most accurate linear one, classic is TF-IDF of word 1-3 grams, "
+     "accurate adds networks to default",
      [](IntentConfig&, const ConfigValue&) { return true; },
      [](const IntentConfig& c, JsonWriter& json) { json.String(c.preset); }},
     {"classifier", "text", "linear_svm | logistic_regression", "linear classifier trained on the features",
@@ -134,6 +140,32 @@ const Parameter kParameters[] = {
        return v.type == Type::kString && v.string == "balanced";
      },
      [](const IntentConfig& c, JsonWriter& json) { json.String(c.balanced ? "balanced" : "none"); }},
+    {"networks", "integer", "0 to 32",
+     "small networks over the same features, averaged and weighed with the classifier",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type == Type::kNull) {
+         c.networks = 0;
+         return true;
+       }
+       if (!IsIntegerIn(v, 0, 32)) return false;
+       c.networks = static_cast<uint32_t>(v.number);
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Integer(c.networks); }},
+    {"hidden_units", "integer", "16 to 1024, a multiple of 16", "hidden units of each network",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (!IsIntegerIn(v, 16, 1024) || std::fmod(v.number, 16) != 0) return false;
+       c.hidden_units = static_cast<uint32_t>(v.number);
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Integer(c.hidden_units); }},
+    {"passes", "integer", "0 (chosen from the number of rows) to 200", "passes of each network over the training rows",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (!IsIntegerIn(v, 0, 200)) return false;
+       c.passes = static_cast<uint32_t>(v.number);
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) { json.Integer(c.passes); }},
     {"word_ngrams", "array", "[min, max] with 1 <= min <= max <= 5, or null for none",
      "lengths of the n-grams of tokens",
      [](IntentConfig& c, const ConfigValue& v) { return SetRange(v, 5, c.analyzer.word_ngrams); },
@@ -333,6 +365,11 @@ IntentConfig ParseIntentConfig(std::span<const ConfigValue> values) {
   if (!config.analyzer.word_ngrams.enabled() && !config.analyzer.char_ngrams.enabled() && !config.analyzer.text_stats)
     throw Error(ErrorCode::kInvalidParameter, "configuration leaves no features",
                 "word_ngrams and char_ngrams are off and text_stats is false", "turn one of them on");
+  if (config.networks > 0 && config.calibration != CalibrationKind::kSoftmax)
+    throw Error(ErrorCode::kInvalidParameter, "networks need the calibration \"softmax\"",
+                "networks is " + std::to_string(config.networks) + ", calibration is \"" +
+                    NameOf(kCalibrations, config.calibration) + "\"",
+                "leave calibration out, or set networks to 0");
   return config;
 }
 

@@ -26,7 +26,10 @@ struct IntentConfig {
   uint32_t max_features = 0;  // per kind of n-gram; 0: no limit
   std::string classifier = "linear_svm";
   double c = 3.0;
-  bool balanced = true;  // class weights n / (K n_k)
+  bool balanced = true;   // class weights n / (K n_k)
+  uint32_t networks = 0;  // beside the classifier; the calibration is softmax
+  uint32_t hidden_units = 256;
+  uint32_t passes = 0;  // of a network over the rows; 0: chosen from their number
   CalibrationKind calibration = CalibrationKind::kSoftmax;
   int folds = 5;
   double out_of_scope = 0;      // share of known messages that may be turned away as out of scope; 0: none

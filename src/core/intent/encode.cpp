@@ -75,6 +75,13 @@ std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts) {
   container.Add(sections::kScales, scales.Take());
   container.Add(sections::kCalibration, EncodeCalibration(parts.calibration));
   if (parts.novelty) container.Add(sections::kNovelty, EncodeNovelty(*parts.novelty));
+  if (!parts.networks.empty()) {
+    container.Add(sections::kNetworks, EncodeNetworks(parts.networks));
+    ByteWriter blend;
+    blend.Put(parts.blend.classifier);
+    blend.Put(parts.blend.networks);
+    container.Add(sections::kBlend, blend.Take());
+  }
   return container.Finish(ModelKind::kIntent);
 }
 

@@ -83,6 +83,12 @@ IntentModel::IntentModel(std::span<const uint8_t> artifact, Checksum checksum) {
   q_ = reinterpret_cast<const int8_t*>(q.data());
   ReadNumbers(container.Section(sections::kScales), container.Section(sections::kCalibration));
   if (container.Has(sections::kNovelty)) ReadNovelty(container.Section(sections::kNovelty));
+  if (container.Has(sections::kNetworks)) {
+    networks_ = DecodeNetworks(container.Section(sections::kNetworks), space_.columns(), stride_);
+    ByteReader in(container.Section(sections::kBlend));
+    const std::vector<float> blend = ReadFloats(in, 2);
+    blend_ = {blend[0], blend[1]};
+  }
 }
 
 void IntentModel::ReadSettings(std::span<const uint8_t> bytes) {
@@ -206,6 +212,26 @@ void IntentModel::Margins(std::string_view message, const Stop& stop, ScoringScr
   }
   for (; i < entries.size(); ++i) AddRow(entries[i].value, q_ + uint64_t{entries[i].column} * stride_, stride_, acc);
   ScaleAndShift(scale_.data(), bias_.data(), stride_, acc);
+  if (!networks_.empty()) BlendMargins(stop, scratch);
+}
+
+void IntentModel::BlendMargins(const Stop& stop, ScoringScratch& scratch) const {
+  scratch.classifier_margins = scratch.margins;
+  scratch.network_scores.assign(stride_, 0);
+  for (const NetworkView& network : networks_)
+    AddScores(network, scratch.entries, stop, scratch.network, scratch.network_scores.data());
+  const float part = 1.0f / static_cast<float>(networks_.size());
+  for (uint32_t k = 0; k < stride_; ++k) {
+    scratch.network_scores[k] *= part;
+    scratch.margins[k] = blend_.classifier * scratch.margins[k] + blend_.networks * scratch.network_scores[k];
+  }
+}
+
+uint64_t IntentModel::NetworkOwnBytes() const noexcept {
+  uint64_t bytes = networks_.empty() ? 0 : 2ull * stride_ * sizeof(float);
+  for (const NetworkView& network : networks_)
+    bytes += sizeof network + (uint64_t{network.hidden} + network.stride) * sizeof(float);
+  return bytes;
 }
 
 uint32_t IntentModel::Best(const ScoringScratch& scratch) const {
@@ -232,8 +258,10 @@ void IntentModel::Probabilities(ScoringScratch& scratch) const {
 }
 
 NoveltyEvidence IntentModel::EvidenceOf(const ScoringScratch& scratch, float unseen_idf) const {
-  const float top = *std::max_element(scratch.margins.begin(), scratch.margins.begin() + n_classes_);
-  return {top, KnownShare(scratch.known_squares, scratch.unseen, unseen_idf)};
+  // The classifier's margins fall where nothing fits; the networks only compare intents.
+  const std::vector<float>& margins = networks_.empty() ? scratch.margins : scratch.classifier_margins;
+  return {*std::max_element(margins.begin(), margins.begin() + n_classes_),
+          KnownShare(scratch.known_squares, scratch.unseen, unseen_idf)};
 }
 
 NoveltyVerdict IntentModel::JudgeNovelty(const ScoringScratch& scratch) const {
@@ -245,18 +273,35 @@ NoveltyVerdict IntentModel::JudgeNovelty(const ScoringScratch& scratch) const {
   return verdict;
 }
 
-std::vector<Contribution> IntentModel::Contributions(const ScoringScratch& scratch, uint32_t k) const {
-  std::vector<Contribution> contributions;
-  contributions.reserve(scratch.entries.size());
-  for (const auto& entry : scratch.entries) {
-    const float weight = scale_[k] * static_cast<float>(q_[uint64_t{entry.column} * stride_ + k]);
-    contributions.push_back({entry.column, entry.value, weight, static_cast<double>(entry.value) * weight});
+Explanation IntentModel::Explain(const ScoringScratch& scratch, uint32_t k) const {
+  Explanation explanation;
+  const double share = networks_.empty() ? 1.0 : static_cast<double>(blend_.classifier);
+  explanation.bias = share * static_cast<double>(bias_[k]);
+  std::vector<double> weights;
+  weights.reserve(scratch.entries.size());
+  for (const auto& entry : scratch.entries)
+    weights.push_back(share *
+                      static_cast<double>(scale_[k] * static_cast<float>(q_[uint64_t{entry.column} * stride_ + k])));
+  NetworkScratch network_scratch;
+  std::vector<float> scores(stride_);
+  const double part =
+      networks_.empty() ? 0.0 : static_cast<double>(blend_.networks) / static_cast<double>(networks_.size());
+  for (const NetworkView& network : networks_) {
+    AddScores(network, scratch.entries, Stop{}, network_scratch, scores.data());
+    explanation.bias += AddLocalWeights(network, scratch.entries, network_scratch, k, part, weights);
+  }
+  auto& contributions = explanation.contributions;
+  contributions.reserve(weights.size());
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const SparseEntry& entry = scratch.entries[i];
+    contributions.push_back(
+        {entry.column, entry.value, static_cast<float>(weights[i]), static_cast<double>(entry.value) * weights[i]});
   }
   std::sort(contributions.begin(), contributions.end(), [](const Contribution& a, const Contribution& b) {
     const double x = std::abs(a.contribution), y = std::abs(b.contribution);
     return x != y ? x > y : a.column < b.column;
   });
-  return contributions;
+  return explanation;
 }
 
 std::string IntentModel::FeatureName(uint32_t column) const {

@@ -20,6 +20,8 @@
 #include "core/intent/config.h"
 #include "core/linear/linear.h"
 #include "core/model/served_model.h"
+#include "core/neural/blend.h"
+#include "core/neural/network.h"
 #include "core/text/analyzer.h"
 #include "core/text/tfidf.h"
 #include "core/text/vocabulary.h"
@@ -38,6 +40,8 @@ struct IntentModelParts {
   uint64_t training_rows = 0;
   float confidence_threshold = 0;
   std::optional<Novelty> novelty;
+  std::vector<Network> networks;
+  Blend blend;  // of weights and networks, where there are any
 };
 std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts);
 
@@ -50,6 +54,9 @@ struct ScoringScratch final : PredictionScratch {
   double known_squares = 0;          // squared length of its weighted terms
   std::vector<float> margins;        // stride
   std::vector<float> probabilities;  // n_classes
+  // Of models with networks: what the margins are blended from, both stride long.
+  std::vector<float> classifier_margins, network_scores;
+  NetworkScratch network;
 };
 
 // How a message compares with those that the model was trained on.
@@ -64,6 +71,12 @@ struct Contribution {
   uint32_t column;
   float tfidf, weight;
   double contribution;  // tfidf * weight
+};
+
+// A margin taken apart: contributions and bias add up to it within rounding.
+struct Explanation {
+  std::vector<Contribution> contributions;  // the largest |contribution| first, then by column
+  double bias = 0;
 };
 
 // Immutable. Holds views into the artifact, which must outlive it.
@@ -86,7 +99,9 @@ class IntentModel final : public ServedModel {
   float confidence_threshold() const noexcept { return confidence_threshold_; }
   std::string_view classifier() const noexcept { return classifier_; }
   std::string_view config_json() const noexcept { return config_json_; }
-  float bias(uint32_t k) const noexcept { return bias_[k]; }
+
+  // Whether a message costs tens of microseconds and not a few: it asks networks.
+  bool slow() const noexcept { return !networks_.empty(); }
 
   // Fills scratch.entries and scratch.margins.
   void Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch) const;
@@ -98,13 +113,15 @@ class IntentModel final : public ServedModel {
   const std::optional<Novelty>& novelty() const noexcept { return novelty_; }
   NoveltyEvidence EvidenceOf(const ScoringScratch& scratch, float unseen_idf) const;
   NoveltyVerdict JudgeNovelty(const ScoringScratch& scratch) const;
-  // The features of the message last scored for class k, the largest |contribution| first, then by column.
-  std::vector<Contribution> Contributions(const ScoringScratch& scratch, uint32_t k) const;
+  // The margin of class k of the message last scored. Networks are linear around the message: weights and bias are those
+  // of that neighbourhood, and hence of this message only.
+  Explanation Explain(const ScoringScratch& scratch, uint32_t k) const;
 
   std::string FeatureName(uint32_t column) const;
   const char* FeatureKindName(uint32_t column) const;  // word | char | stat
   uint64_t own_bytes() const noexcept override {
-    return (stride_ * 8ull + (novelty_ ? novelty_->scores.size() : 0)) * sizeof(float) + (64ull << 10);
+    return NetworkOwnBytes() + (stride_ * 8ull + (novelty_ ? novelty_->scores.size() : 0)) * sizeof(float) +
+           (64ull << 10);
   }
 
  private:
@@ -112,6 +129,8 @@ class IntentModel final : public ServedModel {
   void ReadLabels(std::span<const uint8_t> bytes);
   void ReadNumbers(std::span<const uint8_t> scales, std::span<const uint8_t> calibration);
   void ReadNovelty(std::span<const uint8_t> bytes);
+  uint64_t NetworkOwnBytes() const noexcept;
+  void BlendMargins(const Stop& stop, ScoringScratch& scratch) const;
   void CollectTerms(const Stop& stop, ScoringScratch& scratch) const;
 
   AnalyzerConfig analyzer_;
@@ -128,6 +147,8 @@ class IntentModel final : public ServedModel {
   std::vector<float> scale_, bias_;
   Calibration calibration_;
   std::optional<Novelty> novelty_;
+  std::vector<NetworkView> networks_;
+  Blend blend_;
 };
 
 }  // namespace retrain

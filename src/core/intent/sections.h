@@ -15,5 +15,8 @@ inline constexpr uint32_t kScales = 7;       // float scale per class, then floa
 inline constexpr uint32_t kCalibration = 8;  // kind, inverse temperature, slopes and intercepts
 // Optional: absent from versions trained before it existed or without held-out rows.
 inline constexpr uint32_t kNovelty = 9;  // two weights, unseen idf, share, known limit, number of scores, scores
+// Both or neither: of models with networks.
+inline constexpr uint32_t kNetworks = 10;  // neural/network.h
+inline constexpr uint32_t kBlend = 11;  // float weight of the classifier's margin, float weight of the networks' mean
 
 }  // namespace retrain::sections

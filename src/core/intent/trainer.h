@@ -117,6 +117,14 @@ class IntentTrainer final : public Training {
   Resumable Weigh();
   Resumable Fit();
   Resumable FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows);
+  void DealFolds(int folds);
+  void FitCalibration();
+  Resumable FitNetworks();
+  Resumable FitEnsemble(std::vector<uint32_t> rows, uint32_t networks);
+  Resumable ScoreHeldOutRows(std::vector<uint32_t> rows);
+  Resumable ScoreValidationRows();
+  bool EnoughValidationRows() const;
+  JudgedRow JudgeMargins(std::span<const float> margins, uint32_t label) const;
   Resumable FindLabelIssues();
   Resumable SetLimits();
   Resumable LookAtHeldOutRows();

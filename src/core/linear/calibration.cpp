@@ -322,4 +322,17 @@ void Calibrate(const Calibration& calibration, std::span<float> margins) {
   for (float& p : margins) p *= scale;
 }
 
+double NegativeLogLikelihood(const Calibration& calibration, std::span<const float> margins,
+                             std::span<const uint32_t> labels, uint32_t n_classes, const Stop& stop) {
+  std::vector<float> p(n_classes);
+  double sum = 0;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (i % kRowsPerPoll == 0) stop.Poll();
+    std::copy_n(margins.begin() + static_cast<ptrdiff_t>(i * n_classes), n_classes, p.begin());
+    Calibrate(calibration, p);
+    sum -= Log(std::max(static_cast<double>(p[labels[i]]), 1e-30));
+  }
+  return sum;
+}
+
 }  // namespace retrain

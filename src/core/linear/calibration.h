@@ -30,6 +30,10 @@ Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t>
 Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t> labels,
                        std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop);
 
+// The sum over rows of -log p(label), in nats; polls `stop`.
+double NegativeLogLikelihood(const Calibration& calibration, std::span<const float> margins,
+                             std::span<const uint32_t> labels, uint32_t n_classes, const Stop& stop);
+
 // Turns n_classes margins into probabilities in place; they are in [0,1] and add up to 1 within rounding.
 void Calibrate(const Calibration& calibration, std::span<float> margins);
 

@@ -48,6 +48,7 @@ struct LinearOptions {
   uint64_t seed = 42;
   int folds = 0;                         // 0 or 1: no held-out margins; else 2..20
   std::span<const uint8_t> fold_of_row;  // n when folds >= 2: fold in which the row is held out
+  uint32_t held_out_stride = 1;          // margins of rows 0, stride, 2 stride, … are wanted
   // For fits that start from duals. start: the solution of a problem much like this one, n rows; null: from nothing.
   // fresh_rows: the rows it knows nothing of, ascending.
   const DualSolution* start = nullptr;
@@ -76,8 +77,8 @@ class LinearFit {
   // Share of the work done, 0..1, never falling.
   virtual double Progress() const = 0;
   virtual LinearWeights TakeWeights() = 0;
-  // n × n_classes, row-major; row i holds the margins of the fit that did not see fold_of_row[i]. Without folds and with
-  // a start: fresh_rows × n_classes, the margins of the start. Else empty.
+  // ceil(n / held_out_stride) × n_classes, row-major; row h holds row i = h held_out_stride's margins under the fit that
+  // did not see fold_of_row[i]. Without folds and with a start: fresh_rows × n_classes, the margins of the start. Else empty.
   virtual std::vector<float> TakeHeldOutMargins() = 0;
   // The duals of the fit over all rows; nothing when it keeps none, or more of them than kMaxDualsPerRow allows.
   virtual std::optional<DualSolution> TakeDuals() { return std::nullopt; }
@@ -91,14 +92,17 @@ std::unique_ptr<LinearFit> MakeSvmFit(const LinearProblem& problem, const Linear
 std::unique_ptr<LinearFit> MakeLogisticFit(const LinearProblem& problem, const LinearOptions& options);
 
 // Bytes that a fit will hold at its peak beside the problem itself; throws Error(kLimitExceeded) when the sum overflows.
-uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
-uint64_t LogisticFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
+uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
+                     uint32_t held_out_stride = 1);
+uint64_t LogisticFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
+                          uint32_t held_out_stride = 1);
 
 // The table of classifiers: a new one is one file with its fit and one line in classifiers.cpp.
 struct ClassifierEntry {
   const char* name;  // as written in the configuration
   std::unique_ptr<LinearFit> (*make)(const LinearProblem&, const LinearOptions&);
-  uint64_t (*fit_bytes)(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads);
+  uint64_t (*fit_bytes)(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
+                        uint32_t held_out_stride);
   bool has_duals;  // takes LinearOptions::start and gives TakeDuals()
 };
 std::span<const ClassifierEntry> Classifiers();

@@ -35,6 +35,7 @@ void CheckFolds(const LinearOptions& options, size_t n) {
     Refuse("number of folds out of range", std::to_string(options.folds) + " folds, allowed are 0 to 20");
   if (options.folds < 2) return;
   if (options.fold_of_row.size() != n) Refuse("every row needs a fold");
+  if (options.held_out_stride == 0) Refuse("the stride of held-out rows must not be zero");
   for (const uint8_t fold : options.fold_of_row)
     if (fold >= options.folds && fold != kNeverHeldOut) Refuse("fold of a row out of range");
 }

@@ -15,6 +15,8 @@ namespace retrain {
 // fold_of_row of a row that is never held out: its held-out margins come from the fit over all rows.
 inline constexpr uint8_t kNeverHeldOut = 255;
 
+inline uint64_t HeldOutRows(uint64_t n_rows, uint32_t stride) noexcept { return (n_rows + stride - 1) / stride; }
+
 // Throws Error when the parts do not fit together or an option is out of range.
 void CheckLinearProblem(const LinearProblem& problem, const LinearOptions& options);
 

@@ -262,11 +262,12 @@ Resumable SvmBlock::HoldOut(int fold) {
   }
 }
 
-// Writes the margins of the rows that the fold holds out.
+// Writes the margins of the rows that the fold holds out, as far as they are wanted.
 Resumable SvmBlock::Score(int fold) {
+  const uint32_t stride = shared_.options.held_out_stride;
   uint64_t entries = 0;
   for (uint32_t i = 0; i < alphas_.size(); ++i) {
-    if (shared_.options.fold_of_row[i] == fold) entries += ScoreRow(i, i);
+    if (shared_.options.fold_of_row[i] == fold && i % stride == 0) entries += ScoreRow(i, i / stride);
     if (++entries < kBatchEntries) continue;
     entries = 0;
     co_await Pause{};

@@ -33,7 +33,7 @@ class SvmFit final : public LinearFit {
     n_blocks_ = BlockCount(problem.n_classes);
     ComputeTerms();
     shared_.weights = EmptyWeights(problem.rows->columns, problem.n_classes);
-    const size_t scored = options.folds >= 2         ? problem.rows->rows()
+    const size_t scored = options.folds >= 2         ? HeldOutRows(problem.rows->rows(), options.held_out_stride)
                           : options.start != nullptr ? options.fresh_rows.size()
                                                      : 0;
     shared_.held_out.resize(scored * problem.n_classes);
@@ -142,13 +142,14 @@ std::unique_ptr<LinearFit> MakeSvmFit(const LinearProblem& problem, const Linear
   return std::make_unique<SvmFit>(problem, options);
 }
 
-uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads) {
+uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
+                     uint32_t held_out_stride) {
   const uint64_t blocks = n_classes / kLanes + (n_classes % kLanes != 0);
   const uint64_t running = std::min<uint64_t>(std::max(threads, 1), blocks);
   ByteSum sum;
   sum.Add({running, SvmBlock::Bytes(n_rows, n_features, folds)}).Add({n_rows, sizeof(SvmRowTerms)});
   sum.Add({n_features, blocks, kLanes}).Add({2 * sizeof(float), blocks, kLanes});
-  if (folds >= 2) sum.Add({n_rows, n_classes, sizeof(float)});
+  if (folds >= 2) sum.Add({HeldOutRows(n_rows, held_out_stride), n_classes, sizeof(float)});
   // The duals that are kept, once by block and once by row.
   sum.Add({blocks, MaxDuals(n_rows, blocks), sizeof(RowDual) + sizeof(DualSolution::Entry)});
   return sum.Add({n_rows, 2 * sizeof(uint64_t)}).total();

@@ -1,0 +1,162 @@
+// From weighted features to weights and their calibration.
+#include <algorithm>
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/eval/folds.h"
+#include "core/intent/fitting.h"
+#include "core/linear/problem.h"
+
+namespace retrain {
+
+const ClassifierEntry& ClassifierOf(const IntentConfig& config) {
+  for (const auto& entry : Classifiers())
+    if (config.classifier == entry.name) return entry;
+  throw Error(ErrorCode::kInternal, "classifier has no entry in the table", config.classifier);
+}
+
+void IntentTrainer::WeighClasses() {
+  Fitting& f = *fitting_;
+  const size_t n_classes = result_.labels.size();
+  std::vector<uint64_t> support(n_classes);
+  for (const uint32_t label : f.labels) ++support[label];
+  for (const uint64_t rows : support)
+    f.class_weights.push_back(request_.config.balanced
+                                  ? static_cast<float>(static_cast<double>(f.labels.size()) /
+                                                       (static_cast<double>(n_classes) * static_cast<double>(rows)))
+                                  : 1.0f);
+}
+
+// Of very many rows only a sample is ever held out: it fixes one temperature and the limits, costs the folds less, and
+// keeps the margins of all rows out of memory. Sigmoids need the rows of every intent.
+void IntentTrainer::DealFolds(int folds) {
+  Fitting& f = *fitting_;
+  f.folds = AssignFolds(f.labels, static_cast<uint32_t>(result_.labels.size()), folds, request_.config.seed);
+  if (request_.find_label_issues || request_.config.calibration == CalibrationKind::kSigmoid) return;
+  f.held_out_stride = static_cast<uint32_t>(std::max<size_t>(1, f.labels.size() / kLimitRows));
+  for (size_t i = 0; i < f.folds.size(); ++i)
+    if (i % f.held_out_stride != 0) f.folds[i] = kNeverHeldOut;
+}
+
+// The fit over all rows, starting from the live version's where that is asked for, and what calibration needs: margins of
+// held-out rows. An incremental training that may keep the live version's calibration fits no folds; where the new rows
+// then contradict it, it fits them after all. Networks are weighed on validation rows where there are enough.
+Resumable IntentTrainer::Fit() {
+  if (result_.failed) co_return;
+  Fitting& f = *fitting_;
+  progress_ = {TrainingPhase::kFitting, 0, 1000, kFittingFrom};
+  WeighClasses();
+  const IntentConfig& config = request_.config;
+  const bool networks = config.networks > 0 && !request_.find_label_issues;
+  const bool limits =
+      config.calibration != CalibrationKind::kNone || config.out_of_scope > 0 || config.target_precision > 0;
+  const bool held_out = request_.find_label_issues || (limits && !(networks && EnoughValidationRows()));
+  const int folds = held_out ? config.folds : 0;
+  if (held_out) DealFolds(folds);
+  if (request_.incremental) FindStart();
+  bool keep = held_out && !request_.find_label_issues && MayKeepCalibration();
+  if (keep || networks) f.fit_to = networks ? 35 : (kFittingFrom + kEvaluatingFrom) / 2;
+  const DualSolution* start = result_.start.from_live ? &f.restart.start : nullptr;
+  Resumable part = FitOnce(keep ? 0 : folds, start, f.restart.fresh_rows);
+  while (!part.Resume()) co_await Pause{};
+  if (keep && !CalibrationHolds()) {
+    keep = false;
+    f.fit_from = f.fit_to;
+    f.fit_to = kEvaluatingFrom;
+    std::optional<DualSolution> duals = std::move(f.duals);
+    part = FitOnce(folds, duals ? &*duals : start, std::span<const uint32_t>{});
+    while (!part.Resume()) co_await Pause{};
+  }
+  if (networks) {
+    part = FitNetworks();
+    while (!part.Resume()) co_await Pause{};
+  }
+  progress_ = {TrainingPhase::kFitting, 1000, 1000, kEvaluatingFrom};
+  f.matrix = {};
+  f.restart.start = {};
+  co_await Pause{};
+  progress_ = {TrainingPhase::kCalibrating, 0, 1, kEvaluatingFrom};
+  result_.start.calibration_kept = keep;
+  if (keep)
+    f.parts.calibration = f.live_state->calibration;
+  else
+    FitCalibration();
+  co_await Pause{};
+  if (request_.find_label_issues) {
+    part = FindLabelIssues();
+    while (!part.Resume()) co_await Pause{};
+  }
+  if (keep && !EnoughValidationRows()) {
+    f.parts.novelty = std::move(f.live_novelty);
+  } else if (limits) {
+    part = SetLimits();
+    while (!part.Resume()) co_await Pause{};
+  }
+  f.held_out = {};
+  f.unseen_rows = {};
+  KeepState();
+  Encode();
+  f.parts = {};
+}
+
+Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows) {
+  Fitting& f = *fitting_;
+  const ClassifierEntry& classifier = ClassifierOf(request_.config);
+  const auto n_classes = static_cast<uint32_t>(result_.labels.size());
+  const uint64_t scored = folds < 2 ? fresh_rows.size() * uint64_t{n_classes} * sizeof(float) : 0;
+  CheckBudget(dataset_.bytes() + f.matrix.bytes() + f.restart.start.bytes() + scored +
+                  classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, request_.threads,
+                                       f.held_out_stride),
+              "fitting");
+  const LinearProblem problem{&f.matrix, f.labels, f.row_weights, f.class_weights, n_classes};
+  LinearOptions options;
+  options.c = request_.config.c;
+  options.seed = request_.config.seed;
+  options.folds = folds;
+  options.fold_of_row = f.folds;
+  options.held_out_stride = f.held_out_stride;
+  options.start = start;
+  options.fresh_rows = fresh_rows;
+  options.keep_duals = classifier.has_duals && !request_.find_label_issues && request_.config.networks == 0;
+  f.fit = classifier.make(problem, options);
+  while (!f.fit->Step(*budget_)) co_await Pause{};
+  f.parts.weights = f.fit->TakeWeights();
+  f.held_out = f.fit->TakeHeldOutMargins();
+  f.duals = f.fit->TakeDuals();
+  f.fit.reset();
+  progress_.percent = f.fit_to;
+}
+
+// From the margins of held-out rows to probabilities. With networks the blend is the calibration.
+void IntentTrainer::FitCalibration() {
+  Fitting& f = *fitting_;
+  const auto n_classes = static_cast<uint32_t>(result_.labels.size());
+  if (!f.parts.networks.empty()) {
+    f.parts.calibration.kind = CalibrationKind::kSoftmax;
+    f.parts.calibration.inverse_temperature = 1;
+    return;
+  }
+  // Rows that no fold held out were seen by the fit that scored them: they would make it look surer than it is.
+  std::vector<uint32_t> labels;
+  std::vector<float> weights;
+  for (size_t i = 0; i < f.folds.size(); i += f.held_out_stride) {
+    labels.push_back(f.labels[i]);
+    weights.push_back(f.folds[i] == kNeverHeldOut ? 0 : f.row_weights[i]);
+  }
+  if (request_.config.calibration == CalibrationKind::kSoftmax)
+    f.parts.calibration = FitSoftmax(f.held_out, labels, weights, n_classes, budget_->stop);
+  else if (request_.config.calibration == CalibrationKind::kSigmoid)
+    f.parts.calibration = FitSigmoid(f.held_out, labels, weights, n_classes, budget_->threads, budget_->stop);
+}
+
+void IntentTrainer::Encode() {
+  Fitting& f = *fitting_;
+  f.parts.config = result_.config;
+  f.parts.labels = result_.labels;
+  f.parts.training_rows = result_.training_rows;
+  f.parts.confidence_threshold = result_.confidence_threshold;
+  result_.artifact = EncodeIntentModel(f.parts);
+  result_.features = f.parts.space.columns();
+}
+
+}  // namespace retrain

@@ -1,0 +1,139 @@
+// How the new version and the live one do on the test rows.
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+#include <unordered_map>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/base/utf8_clip.h"
+#include "core/intent/fitting.h"
+
+namespace retrain {
+namespace {
+
+constexpr size_t kMaxMisclassified = 100;
+
+}  // namespace
+
+ScoredRow IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
+                                  ScoringScratch& scratch, bool* out_of_scope) const {
+  model.Margins(dataset_.text(row), budget_->stop, scratch);
+  const uint32_t best = model.Best(scratch);
+  model.Probabilities(scratch);
+  ScoredRow scored{fitting_->class_of[row.label], label_of[best], scratch.probabilities[best], 0};
+  for (uint32_t k = 0; k < model.n_classes(); ++k)
+    if (label_of[k] == scored.truth) scored.truth_probability = scratch.probabilities[k];
+  *out_of_scope = model.JudgeNovelty(scratch).out_of_scope;
+  return scored;
+}
+
+// Scores the test rows by the artifact as it will be served, then by the live version on the very same rows.
+Resumable IntentTrainer::Score() {
+  if (result_.failed || request_.find_label_issues) co_return;
+  progress_ = {TrainingPhase::kEvaluating, 0, result_.test_rows * (request_.has_live ? 2 : 1), kEvaluatingFrom};
+  const IntentModel candidate(result_.artifact);
+  Resumable part = ScoreVersion(candidate, false);
+  while (!part.Resume()) co_await Pause{};
+  if (!request_.has_live) co_return;
+  std::optional<IntentModel> live;
+  try {
+    live.emplace(request_.live_artifact);
+  } catch (const Error& error) {
+    result_.live_unreadable = error.message() + ": " + error.detail();
+    co_return;
+  }
+  part = ScoreVersion(*live, true);
+  while (!part.Resume()) co_await Pause{};
+  result_.compared = true;
+}
+
+// What the candidate would have decided about a test row.
+void IntentTrainer::CountDecision(const ScoredRow& scored, bool out_of_scope) {
+  Decisions& decisions = result_.decisions;
+  ++decisions.rows;
+  if (out_of_scope) {
+    ++decisions.out_of_scope;
+  } else if (scored.confidence < result_.confidence_threshold) {
+    ++decisions.low_confidence;
+  } else {
+    ++decisions.decided;
+    decisions.right += scored.truth == scored.predicted;
+  }
+}
+
+// Rounds of one slice of test rows for each thread.
+Resumable IntentTrainer::ScoreVersion(const IntentModel& model, bool live) {
+  const std::vector<uint32_t> label_of = NumberLabels(model);
+  std::vector<const DatasetRow*> rows;
+  for (const DatasetRow& row : dataset_.rows())
+    if (row.split == Split::kTest) rows.push_back(&row);
+  std::vector<ScoredRow> all(rows.size()), recent;
+  std::unique_ptr<bool[]> out_of_scope(new bool[rows.size()]);
+  std::vector<ScoringScratch> scratch(static_cast<size_t>(std::max(request_.threads, 1)));
+  std::vector<size_t> begin(scratch.size() + 1);
+  const size_t slice_rows = model.slow() ? kSliceRows / 8 : kSliceRows;
+  for (size_t next = 0; next < rows.size();) {
+    size_t used = 0;
+    for (; used < scratch.size() && next < rows.size(); ++used) {
+      begin[used] = next;
+      for (uint64_t bytes = 0; next < rows.size() && next - begin[used] < slice_rows && bytes < kSliceBytes; ++next)
+        bytes += rows[next]->text_size;
+    }
+    begin[used] = next;
+    ParallelFor(used, budget_->threads, [&](size_t task) {
+      for (size_t i = begin[task]; i < begin[task + 1]; ++i)
+        all[i] = ScoreRow(*rows[i], model, label_of, scratch[task], &out_of_scope[i]);
+    });
+    progress_.done += next - begin[0];
+    if (Pausing()) co_await Pause{};
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (request_.recent_since != kNoTime && rows[i]->created_at >= request_.recent_since) recent.push_back(all[i]);
+    if (live) continue;
+    CountDecision(all[i], out_of_scope[i]);
+    if (all[i].truth == all[i].predicted) continue;
+    result_.misclassified.push_back({std::string(ClipUtf8(dataset_.text(*rows[i]), 300)),
+                                     result_.all_labels[all[i].truth], result_.all_labels[all[i].predicted],
+                                     all[i].confidence});
+  }
+  Evaluation& evaluation = live ? result_.live : result_.candidate;
+  evaluation.all = Evaluate(all);
+  evaluation.recent = Evaluate(recent);
+}
+
+// The number of each of the model's labels in all_labels, which grows by those that only this model knows.
+std::vector<uint32_t> IntentTrainer::NumberLabels(const IntentModel& model) {
+  std::unordered_map<std::string_view, uint32_t> number;
+  auto& all = result_.all_labels;
+  all.reserve(all.size() + model.n_classes());
+  for (uint32_t i = 0; i < all.size(); ++i) number.emplace(all[i], i);
+  std::vector<uint32_t> label_of;
+  for (uint32_t k = 0; k < model.n_classes(); ++k) {
+    const auto [it, added] = number.try_emplace(model.label(k), static_cast<uint32_t>(all.size()));
+    if (added) all.emplace_back(model.label(k));
+    label_of.push_back(it->second);
+  }
+  return label_of;
+}
+
+void IntentTrainer::Conclude() {
+  if (result_.failed) return;
+  auto& wrong = result_.misclassified;
+  std::sort(wrong.begin(), wrong.end(), [](const Misclassified& a, const Misclassified& b) {
+    return std::tie(b.confidence, a.text, a.truth) < std::tie(a.confidence, b.text, b.truth);
+  });
+  if (wrong.size() > kMaxMisclassified) wrong.resize(kMaxMisclassified);
+  const auto numbers = [](const Metrics& m) { return GateNumbers{m.rows, m.accuracy, m.macro_f1}; };
+  result_.verdict = Judge(request_.gate, result_.compared, numbers(result_.live.all), numbers(result_.candidate.all),
+                          numbers(result_.live.recent), numbers(result_.candidate.recent));
+  if (own_splits_ && result_.test_rows == 0)
+    result_.verdict = {
+        false, "no_test_rows",
+        "the source's split column marks no test rows, so nothing was measured: only p_promote => 'always' "
+        "promotes"};
+  else if (!result_.live_unreadable.empty())
+    result_.verdict = {true, "live_unreadable", "the live version cannot be read: " + result_.live_unreadable};
+}
+
+}  // namespace retrain

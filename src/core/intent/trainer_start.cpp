@@ -1,0 +1,124 @@
+// Where an incremental training begins, and what it leaves for the next.
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/intent/fitting.h"
+
+namespace retrain {
+namespace {
+
+// An incremental training fits the calibration again once this share of the rows has changed since it was fitted, or when
+// twice the new rows' log-likelihood ratio says so: chi-square with one degree of freedom, 0.1 %.
+constexpr double kMaxUncalibrated = 0.05, kContradiction = 10.83;
+
+}  // namespace
+
+// Takes up the live version's state, or says why the training starts from nothing.
+void IntentTrainer::FindStart() {
+  Fitting& f = *fitting_;
+  TrainingStart& start = result_.start;
+  result_.incremental = true;
+  start.new_rows = f.labels.size();
+  if (request_.config.networks > 0) {
+    start.reason = "networks start from nothing";
+  } else if (!ClassifierOf(request_.config).has_duals) {
+    start.reason = "classifier " + request_.config.classifier + " starts from nothing";
+  } else if (!request_.has_live) {
+    start.reason = "there is no live version";
+  } else if (request_.live_state.empty()) {
+    start.reason = "the live version keeps no state to start from";
+  } else {
+    try {
+      f.live_state = DecodeTrainingState(request_.live_state);
+    } catch (const Error& error) {
+      start.reason = error.message() + ": " + error.detail();
+    }
+  }
+  if (!f.live_state) return;
+  request_.live_state = {};
+  std::vector<uint64_t> keys;
+  for (const uint32_t i : f.order) keys.push_back(ShortKey(dataset_.rows()[i].key));
+  f.restart = RestartFrom(*f.live_state, keys, f.labels, result_.labels);
+  // What is still needed of it is small.
+  f.live_state->duals = {};
+  f.live_state->rows = {};
+  f.live_state->label_of = {};
+  start.from_live = true;
+  start.new_rows = f.restart.fresh_rows.size();
+  start.known_rows = f.labels.size() - start.new_rows;
+  start.gone_rows = f.restart.gone_rows;
+}
+
+// Whether so little has changed since the live version's calibration was fitted that the new rows may decide about it.
+bool IntentTrainer::MayKeepCalibration() {
+  const Fitting& f = *fitting_;
+  TrainingStart& start = result_.start;
+  if (!start.from_live) return false;
+  const uint64_t changed = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;
+  if (request_.config.calibration != CalibrationKind::kSoftmax)
+    start.reason = "only the calibration softmax is kept";
+  else if (f.live_state->config != ToJson(result_.config))
+    start.reason = "the configuration changed";
+  else if (static_cast<double>(changed) > kMaxUncalibrated * static_cast<double>(f.labels.size()))
+    start.reason = std::to_string(changed) + " rows changed since the calibration was fitted";
+  if (!start.reason.empty() || EnoughValidationRows()) return start.reason.empty();
+  // Too few validation rows to measure by: what is out of scope is kept with the calibration.
+  if (request_.config.target_precision > 0) {
+    start.reason = "target_precision needs held-out rows";
+    return false;
+  }
+  try {
+    fitting_->live_novelty = IntentModel(request_.live_artifact).novelty();
+  } catch (const Error& error) {
+    start.reason = error.message() + ": " + error.detail();
+  }
+  return start.reason.empty();
+}
+
+// The new rows under the live version's weights are held-out rows. Its temperature stays unless they contradict it: a
+// likelihood-ratio test against the temperature that suits them best.
+bool IntentTrainer::CalibrationHolds() {
+  const Fitting& f = *fitting_;
+  const std::vector<uint8_t>& known = f.restart.known_label;
+  std::vector<uint32_t> class_of(known.size());  // among the labels that the live version knows
+  uint32_t n_classes = 0;
+  for (size_t k = 0; k < known.size(); ++k)
+    if (known[k]) class_of[k] = n_classes++;
+  std::vector<float> margins;
+  std::vector<uint32_t> labels;
+  for (size_t i = 0; i < f.restart.fresh_rows.size(); ++i) {
+    const uint32_t label = f.labels[f.restart.fresh_rows[i]];
+    if (!known[label]) continue;
+    labels.push_back(class_of[label]);
+    for (size_t k = 0; k < known.size(); ++k)
+      if (known[k]) margins.push_back(f.held_out[i * known.size() + k]);
+  }
+  if (labels.empty() || n_classes < 2) return true;
+  const std::vector<float> weights(labels.size(), 1.0f);
+  const Calibration best = FitSoftmax(margins, labels, weights, n_classes, budget_->stop);
+  const double gain = NegativeLogLikelihood(f.live_state->calibration, margins, labels, n_classes, budget_->stop) -
+                      NegativeLogLikelihood(best, margins, labels, n_classes, budget_->stop);
+  if (2 * gain <= kContradiction) return true;
+  result_.start.reason = "the new rows contradict the live version's calibration";
+  return false;
+}
+
+// What the next incremental training starts from.
+void IntentTrainer::KeepState() {
+  Fitting& f = *fitting_;
+  if (!f.duals) return;
+  TrainingState state;
+  state.config = ToJson(result_.config);
+  state.labels = result_.labels;
+  for (const uint32_t i : f.order) state.rows.push_back(ShortKey(dataset_.rows()[i].key));
+  state.label_of = std::move(f.labels);
+  state.duals = std::move(*f.duals);
+  if (f.parts.calibration.kind == CalibrationKind::kSoftmax) state.calibration = f.parts.calibration;
+  const TrainingStart& start = result_.start;
+  if (start.calibration_kept)
+    state.uncalibrated_rows = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;
+  result_.state = EncodeTrainingState(state);
+  f.duals.reset();
+}
+
+}  // namespace retrain

@@ -1,0 +1,160 @@
+// From rows to weighted features: the vocabulary, then TF-IDF.
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/intent/fitting.h"
+#include "core/text/vocabulary.h"
+
+namespace retrain {
+namespace {
+
+// Small sets need their rare n-grams; in large ones an n-gram of one or two rows only costs time and memory.
+double ChosenMinDf(const IntentConfig& config, size_t rows) {
+  if (config.min_df > 0) return config.min_df;
+  return rows >= 12000 ? 3 : rows >= 500 ? 2 : 1;
+}
+
+}  // namespace
+
+void IntentTrainer::SelectVocabulary() {
+  Fitting& f = *fitting_;
+  const auto& vocabulary = dataset_.vocabulary();
+  std::vector<uint32_t> document_frequency(vocabulary.size()), last_row(vocabulary.size(), UINT32_MAX);
+  std::vector<uint64_t> corpus_frequency(vocabulary.size());
+  for (const uint32_t i : f.order) {
+    const DatasetRow& row = dataset_.rows()[i];
+    for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
+      const uint32_t term = dataset_.terms()[t];
+      ++corpus_frequency[term];
+      if (last_row[term] == i) continue;
+      last_row[term] = i;
+      ++document_frequency[term];
+    }
+  }
+  IntentConfig& config = result_.config;
+  config.min_df = ChosenMinDf(config, f.order.size());
+  try {
+    f.column_of = SelectTerms(vocabulary, document_frequency, corpus_frequency, f.order.size(),
+                              {config.min_df, config.max_df, config.max_features}, budget_->stop);
+  } catch (const Error& error) {
+    // Bounds that make sense, but not for so few rows: an outcome of the rows like any other.
+    if (error.code() != ErrorCode::kInvalidParameter) throw;
+    f.column_of.assign(vocabulary.size(), kNoTerm);
+  }
+  FeatureSpace& space = f.parts.space;
+  for (uint32_t term = 0; term < f.column_of.size(); ++term) {
+    const uint32_t column = f.column_of[term];
+    if (column == kNoTerm) continue;
+    ++(vocabulary.kind(term) == FeatureKind::kWord ? space.word_terms : space.char_terms);
+    if (column >= f.parts.idf.size()) f.parts.idf.resize(column + 1);
+    f.parts.idf[column] = SmoothIdf(f.order.size(), document_frequency[term]);
+  }
+  const auto min_rows = static_cast<uint64_t>(std::max(
+      1.0, std::ceil(config.min_df < 1 ? config.min_df * static_cast<double>(f.order.size()) : config.min_df)));
+  f.lone_idf = SmoothIdf(f.order.size(), min_rows);
+  f.unseen_idf = SmoothIdf(f.order.size(), min_rows - 1);
+  space.stats = config.analyzer.text_stats ? kTextStats : 0;
+  f.parts.vocabulary = EncodeVocabulary(vocabulary, f.column_of);
+}
+
+// Appends the row's features to `entries` and gives how much of the row is known to the others: a feature that would not
+// be one without it is not.
+float IntentTrainer::WeighRow(const DatasetRow& row, std::vector<uint32_t>& columns,
+                              std::vector<SparseEntry>& entries) const {
+  const Fitting& f = *fitting_;
+  columns.clear();
+  for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
+    const uint32_t column = f.column_of[dataset_.terms()[t]];
+    if (column != kNoTerm) columns.push_back(column);
+  }
+  std::sort(columns.begin(), columns.end());
+  const size_t first = entries.size();
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (i > 0 && columns[i] == columns[i - 1])
+      entries.back().value += 1;
+    else
+      entries.push_back({columns[i], 1});
+  }
+  const auto terms = std::span(entries).subspan(first);
+  const auto is_lone = [&f](const SparseEntry& entry) { return f.parts.idf[entry.column] >= f.lone_idf; };
+  uint64_t unseen = row.n_terms - columns.size();
+  for (const auto& entry : terms)
+    if (is_lone(entry)) unseen += static_cast<uint64_t>(entry.value);
+  const double squares =
+      WeightTerms(terms, request_.config.sublinear_tf, [&f](uint32_t column) { return f.parts.idf[column]; });
+  double shared = 0;
+  for (const auto& entry : terms)
+    if (!is_lone(entry)) shared += static_cast<double>(entry.value) * static_cast<double>(entry.value);
+  for (uint32_t i = 0; i < f.parts.space.stats; ++i)
+    entries.push_back({f.parts.space.terms() + i, dataset_.stats()[row.stats_row][i]});
+  return KnownShare(shared * squares, unseen, f.unseen_idf);
+}
+
+// Rounds of one slice of rows for each thread, put together in the order of the rows.
+Resumable IntentTrainer::Weigh() {
+  struct Slice {
+    size_t first, last;
+    std::vector<uint32_t> columns;
+    std::vector<SparseEntry> entries;
+    std::vector<uint64_t> ends;  // in entries, per row
+    std::vector<float> known;    // likewise
+  };
+  Fitting& f = *fitting_;
+  progress_ = {TrainingPhase::kWeighting, 0, f.order.size(), kWeightingFrom};
+  SelectVocabulary();
+  if (f.parts.space.columns() == 0) {
+    result_.failed = true;
+    result_.failure = "no features: min_df and max_df leave none of the n-grams of " + std::to_string(f.order.size()) +
+                      " training rows";
+    co_return;
+  }
+  co_await Pause{};
+  const uint64_t kept = dataset_.terms().size() + f.order.size() * uint64_t{f.parts.space.stats};
+  CheckBudget(dataset_.bytes() + kept * sizeof(SparseEntry) + f.order.size() * sizeof(float), "weighting the features");
+  f.matrix.columns = f.parts.space.columns();
+  f.matrix.begin.reserve(f.order.size() + 1);
+  f.matrix.entries.reserve(kept);
+  const auto& rows = dataset_.rows();
+  std::vector<Slice> slices(static_cast<size_t>(std::max(request_.threads, 1)));
+  for (size_t next = 0; next < f.order.size();) {
+    size_t used = 0;
+    for (; used < slices.size() && next < f.order.size(); ++used) {
+      Slice& slice = slices[used];
+      slice.first = next;
+      for (uint64_t terms = 0; next < f.order.size() && next - slice.first < kSliceRows && terms < kSliceTerms; ++next)
+        terms += rows[f.order[next]].n_terms;
+      slice.last = next;
+    }
+    ParallelFor(used, budget_->threads, [&](size_t task) {
+      Slice& slice = slices[task];
+      slice.entries.clear();
+      slice.ends.clear();
+      slice.known.clear();
+      for (size_t i = slice.first; i < slice.last && !budget_->stop.Requested(); ++i) {
+        slice.known.push_back(WeighRow(rows[f.order[i]], slice.columns, slice.entries));
+        slice.ends.push_back(slice.entries.size());
+      }
+    });
+    budget_->stop.Poll();
+    for (size_t task = 0; task < used; ++task) {
+      const Slice& slice = slices[task];
+      for (const uint64_t end : slice.ends) f.matrix.begin.push_back(f.matrix.entries.size() + end);
+      f.matrix.entries.insert(f.matrix.entries.end(), slice.entries.begin(), slice.entries.end());
+      f.known.insert(f.known.end(), slice.known.begin(), slice.known.end());
+    }
+    progress_.done = next;
+    progress_.percent = kWeightingFrom + (kFittingFrom - kWeightingFrom) * static_cast<double>(next) /
+                                             static_cast<double>(progress_.total);
+    if (Pausing()) co_await Pause{};
+  }
+  for (const uint32_t i : f.order) {
+    f.labels.push_back(f.class_of[rows[i].label]);
+    f.row_weights.push_back(rows[i].weight * static_cast<float>(rows[i].human ? request_.human_weight : 1));
+  }
+  f.column_of = {};
+  dataset_.ReleaseTerms();
+}
+
+}  // namespace retrain
