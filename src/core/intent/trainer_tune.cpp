@@ -1,10 +1,10 @@
 // The choice of n-grams and of C by cross-validation, for "tune": true.
 //
 // First the n-grams, with the configured C; then C, with the n-grams that won. A candidate takes the place of the best so far
-// when it is right on more of the held-out rows by more than one standard error of that difference, sqrt(rows on which just one
-// of the two is right): the configured values stay unless something is better (the one-standard-error rule of Breiman,
-// Friedman, Olshen and Stone, "Classification and Regression Trees", 1984, for paired rows). Each fit starts from the duals of
-// the one before.
+// when it is right on more of the held-out rows by more than two standard errors of that difference, sqrt(rows on which just one
+// of the two is right): the configured values stay unless something is better (McNemar, "Note on the sampling error of the
+// difference between correlated proportions or percentages", Psychometrika 12, 1947). Each fit starts from the duals of the one
+// before.
 #include <algorithm>
 #include <cmath>
 
@@ -19,7 +19,11 @@ namespace {
 // More rows than this are tuned on a sample: time is bounded, and so many tell candidates apart.
 constexpr size_t kTuningRows = 20000;
 
-constexpr double kCandidates[] = {0.1, 0.25, 0.5, 1, 3, 10};
+// Nearest to the default first.
+constexpr double kCandidates[] = {3, 1, 0.5, 0.25, 0.1, 10};
+// One standard error let chance choose: on BANKING77 it took 1-3 grams for 0.2 points on the training rows and lost 0.7 on the
+// test rows.
+constexpr double kStandardErrors = 2;
 
 bool SameRange(const NgramRange& a, const NgramRange& b) { return a.min == b.min && a.max == b.max; }
 
@@ -74,6 +78,7 @@ Resumable IntentTrainer::Tune() {
     trial.chosen = trial.c == best.c && SameRange(trial.word_ngrams, best.word_ngrams) &&
                    SameRange(trial.char_ngrams, best.char_ngrams);
   f.tuning = false;
+  progress_ = {TrainingPhase::kWeighting, 0, all.size(), kWeightingFrom};
   f.duals.reset();
   f.held_out = {};
   f.folds = {};
@@ -118,7 +123,7 @@ Resumable IntentTrainer::Compare(const TuningTrial& candidate, TuningTrial& best
     only_new += right[i] > best_right[i];
     only_best += right[i] < best_right[i];
   }
-  if (!best_right.empty() && !(only_new - only_best > std::sqrt(only_new + only_best))) co_return;
+  if (!best_right.empty() && !(only_new - only_best > kStandardErrors * std::sqrt(only_new + only_best))) co_return;
   best = trial;
   best_right = std::move(right);
 }
