@@ -53,8 +53,8 @@ comment on function @extschema@.preview_correction(uuid, text) is
 comment on function @extschema@.diff_models(text, bigint, bigint, integer) is
   'The newest p_limit messages that two versions answer differently, and which one agrees with the reviewers.';
 comment on function @extschema@.forget_user(text) is
-  'Deletes a person''s messages and feedback, names the versions trained on them, asks for a training without them, and '
-  'returns a receipt.';
+  'Deletes a person''s messages, feedback and part in experiments, names the versions trained on them, asks for a '
+  'training without them, and returns a receipt.';
 
 comment on function @extschema@.retrain_words(text) is 'The words of a text as rules compare them, between spaces.';
 comment on function @extschema@.retrain_phrases(text) is

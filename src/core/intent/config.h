@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/config_value.h"
 #include "core/linear/calibration.h"
 #include "core/text/analyzer.h"
 
@@ -37,17 +38,6 @@ struct IntentConfig {
   double target_precision = 0;  // of the answers that are decided; 0: the threshold is given
   uint64_t seed = 42;
   std::array<double, 3> split{0.70, 0.15, 0.15};  // train, validation, test
-};
-
-// One key of a configuration as the caller found it. Exactly the member that `type` names is meaningful.
-struct ConfigValue {
-  enum class Type { kNull, kBool, kNumber, kString, kNumbers, kOther };
-  std::string_view key;
-  Type type = Type::kNull;
-  bool boolean = false;
-  double number = 0;
-  std::string_view string;
-  std::span<const double> numbers;
 };
 
 // Applies the preset first, then every other key. Throws Error(kInvalidParameter) that names the key, the accepted
