@@ -110,6 +110,10 @@ const Parameter kParameters[] = {
      "accurate adds networks to default",
      [](IntentConfig&, const ConfigValue&) { return true; },
      [](const IntentConfig& c, JsonWriter& json) { json.String(c.preset); }},
+    {"tune", "boolean", "true | false",
+     "choose c, word_ngrams and char_ngrams by cross-validation; the version records the choice and what was tried",
+     [](IntentConfig& c, const ConfigValue& v) { return SetBool(v, c.tune); },
+     [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.tune); }},
     {"classifier", "text", "linear_svm | logistic_regression", "linear classifier trained on the features",
      [](IntentConfig& c, const ConfigValue& v) {
        if (v.type != Type::kString) return false;

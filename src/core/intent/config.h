@@ -25,6 +25,7 @@ struct IntentConfig {
   double min_df = 0;          // 0: chosen from the number of training rows; >= 1 a count, below 1 a share
   double max_df = 1.0;        // <= 1 a share, above 1 a count
   uint32_t max_features = 0;  // per kind of n-gram; 0: no limit
+  bool tune = false;          // choose c and the n-grams by cross-validation
   std::string classifier = "linear_svm";
   double c = 3.0;
   bool balanced = true;   // class weights n / (K n_k)
