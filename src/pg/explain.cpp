@@ -42,7 +42,8 @@ Datum explain_intent(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) return static_cast<Datum>(0);
   const Oid schema = own_schema(fcinfo);
   Answer answer;
-  answer_message(schema, model_name, PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4), PG_GETARG_TEXT_PP(0), true, &answer);
+  answer_message(schema, model_name, PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4), PG_GETARG_TEXT_PP(0),
+                 embedding_argument(fcinfo, 5), true, &answer);
   if (answer.cached == nullptr)
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" has no live version", text_to_cstring(model_name)),

@@ -55,7 +55,8 @@ static Oid schema_of_site(FunctionCallInfo fcinfo) {
 Datum classify_intent(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   Answer answer;
-  answer_message(schema_of_site(fcinfo), model_name_argument(fcinfo, 1), 0, PG_GETARG_TEXT_PP(0), false, &answer);
+  answer_message(schema_of_site(fcinfo), model_name_argument(fcinfo, 1), 0, PG_GETARG_TEXT_PP(0),
+                 embedding_argument(fcinfo, 2), false, &answer);
   if (answer.correction != nullptr) PG_RETURN_TEXT_P(answer.correction);
   if (answer.cached == nullptr) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(label_text(answer.cached, answer.best));
@@ -111,7 +112,7 @@ static const char* reason_for_doubt(const Answer& answer, float confidence) {
 }
 
 static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, text* message, int top,
-                                  int64 version_id) {
+                                  int64 version_id, const Embedding& embedding) {
   Datum values[kColumns] = {};
   bool nulls[kColumns];
   for (bool& is_null : nulls) is_null = true;
@@ -122,7 +123,7 @@ static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, 
   Answer answer;
   if (message != nullptr) {
     set(kMessage, PointerGetDatum(message));
-    answer_message(site->schema, model_name, version_id, message, true, &answer);
+    answer_message(site->schema, model_name, version_id, message, embedding, true, &answer);
   } else {
     answer = {resolve_version(site->schema, model_name, version_id), nullptr, nullptr, 0, {}};
   }
@@ -182,7 +183,8 @@ Datum predict_intent(PG_FUNCTION_ARGS) {
   const int top = top_argument(fcinfo, 2);
   const int64 version_id = version_argument(fcinfo, 3);
   text* message = PG_ARGISNULL(0) ? nullptr : PG_GETARG_TEXT_PP(0);
-  PG_RETURN_DATUM(HeapTupleGetDatum(prediction_tuple(site, model_name, message, top, version_id)));
+  const Embedding embedding = embedding_argument(fcinfo, 4);
+  PG_RETURN_DATUM(HeapTupleGetDatum(prediction_tuple(site, model_name, message, top, version_id, embedding)));
 }
 
 Datum predict_intents(PG_FUNCTION_ARGS) {
@@ -203,7 +205,7 @@ Datum predict_intents(PG_FUNCTION_ARGS) {
     CHECK_FOR_INTERRUPTS();
     const MemoryContext old = MemoryContextSwitchTo(row_context);
     text* message = nulls[i] ? nullptr : DatumGetTextPP(elements[i]);
-    tuplestore_puttuple(result->setResult, prediction_tuple(&site, model_name, message, top, version_id));
+    tuplestore_puttuple(result->setResult, prediction_tuple(&site, model_name, message, top, version_id, {}));
     MemoryContextSwitchTo(old);
     MemoryContextReset(row_context);
   }

@@ -5,6 +5,10 @@
 #include "pg/guard.h"
 #include "pg/messages.h"
 
+extern "C" {
+#include "utils/array.h"
+}
+
 text* model_name_argument(FunctionCallInfo fcinfo, int n) {
   if (PG_ARGISNULL(n))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_model_name must not be null"),
@@ -12,7 +16,19 @@ text* model_name_argument(FunctionCallInfo fcinfo, int n) {
   return PG_GETARG_TEXT_PP(n);
 }
 
-void answer_message(Oid schema, text* model_name, int64 version_id, text* message, bool in_full, Answer* answer) {
+Embedding embedding_argument(FunctionCallInfo fcinfo, int n) {
+  if (PG_NARGS() <= n || PG_ARGISNULL(n)) return {};
+  ArrayType* array = PG_GETARG_ARRAYTYPE_P(n);
+  if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_embedding is not a list of numbers"),
+             ARR_NDIM(array) > 1 ? errdetail("It has %d dimensions.", ARR_NDIM(array)) : errdetail("It has nulls."),
+             errhint("pass the encoder's output as real[], for example '{0.12,-0.3}' or v::real[]")));
+  return {reinterpret_cast<const float*>(ARR_DATA_PTR(array)), ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array))};
+}
+
+void answer_message(Oid schema, text* model_name, int64 version_id, text* message, const Embedding& embedding,
+                    bool in_full, Answer* answer) {
   answer->resolved = resolve_version(schema, model_name, version_id);
   answer->cached = nullptr;
   answer->correction = nullptr;
@@ -30,7 +46,7 @@ void answer_message(Oid schema, text* model_name, int64 version_id, text* messag
   const retrain::IntentModel& model = model_of<retrain::IntentModel>(answer->cached);
   retrain::ScoringScratch& scratch = scratch_of<retrain::IntentModel>(answer->cached);
   guarded([&] {
-    model.Margins(utf8, backend_stop(), scratch);
+    model.Margins(utf8, backend_stop(), scratch, {embedding.values, static_cast<size_t>(embedding.size)});
     answer->best = model.Best(scratch);
     if (!in_full) return;
     model.Probabilities(scratch);

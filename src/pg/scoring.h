@@ -9,6 +9,13 @@
 // Arguments that every prediction checks in the same way. A null model name is error 22023.
 text* model_name_argument(FunctionCallInfo fcinfo, int n);
 
+// An embedding that the caller gives: real[] argument n, or none.
+struct Embedding {
+  const float* values = nullptr;
+  int size = 0;
+};
+Embedding embedding_argument(FunctionCallInfo fcinfo, int n);
+
 struct Answer {
   const ResolvedVersion* resolved;
   CachedModel* cached;  // null when there is no live version
@@ -18,7 +25,8 @@ struct Answer {
 };
 
 // Resolves, loads and scores. Probabilities and novelty are computed only when asked for.
-void answer_message(Oid schema, text* model_name, int64 version_id, text* message, bool in_full, Answer* answer);
+void answer_message(Oid schema, text* model_name, int64 version_id, text* message, const Embedding& embedding,
+                    bool in_full, Answer* answer);
 
 // The label of a class in the server's encoding.
 text* label_text(const CachedModel* cached, uint32 k);

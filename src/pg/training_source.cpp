@@ -8,7 +8,9 @@
 extern "C" {
 #include "executor/spi.h"
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/date.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 }
@@ -22,6 +24,9 @@ struct Source {
   int column[kSourceColumns];  // 1-based; 0: not there
   Oid type[kSourceColumns];
   Oid output[kSourceColumns];  // output function of the type
+  const char* embedding_name;  // null: none is wanted
+  int embedding;               // its column, 1-based
+  Oid embedding_type, embedding_output;
 };
 
 static void check_type(SourceColumn column, Oid type) {
@@ -60,6 +65,49 @@ static void check_type(SourceColumn column, Oid type) {
                                                    : "text")));
 }
 
+// Finds the column that the configuration names. Its type may be any whose text reads as an array of numbers.
+static void find_embedding(TupleDesc desc, Source* source) {
+  if (source->own)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("embedding_column needs p_source"),
+                    errdetail("recorded interactions have no embeddings"),
+                    errhint("train from a query that joins ai_training_data with your table of embeddings")));
+  for (int i = 0; i < desc->natts; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(desc, i);
+    if (strcmp(NameStr(attribute->attname), source->embedding_name) != 0) continue;
+    source->embedding = i + 1;
+    source->embedding_type = getBaseType(attribute->atttypid);
+    bool is_varlena;
+    getTypeOutputInfo(attribute->atttypid, &source->embedding_output, &is_varlena);
+    return;
+  }
+  ereport(ERROR,
+          (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source gives no column \"%s\"", source->embedding_name),
+           errdetail("embedding_column is \"%s\"", source->embedding_name),
+           errhint("select the embedding in the query, or set embedding_column to null")));
+}
+
+// The row's embedding as real[], or null. pgvector writes [1,2], arrays write {1,2}.
+static ArrayType* embedding_column(const Source& source, HeapTuple tuple, TupleDesc desc) {
+  bool is_null;
+  const Datum value = SPI_getbinval(tuple, desc, source.embedding, &is_null);
+  if (is_null) return nullptr;
+  ArrayType* array;
+  if (source.embedding_type == FLOAT4ARRAYOID) {
+    array = DatumGetArrayTypeP(value);
+  } else {
+    char* numbers = OidOutputFunctionCall(source.embedding_output, value);
+    const size_t length = strlen(numbers);
+    if (length >= 2 && numbers[0] == '[' && numbers[length - 1] == ']') numbers[0] = '{', numbers[length - 1] = '}';
+    array = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, numbers, FLOAT4OID, -1));
+  }
+  if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("column \"%s\" of p_source is not a list of numbers", source.embedding_name),
+             ARR_NDIM(array) > 1 ? errdetail("It has %d dimensions.", ARR_NDIM(array)) : errdetail("It has nulls.")));
+  return array;
+}
+
 static void describe_source(TupleDesc desc, Source* source) {
   for (int i = 0; i < desc->natts; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(desc, i);
@@ -83,6 +131,7 @@ static void describe_source(TupleDesc desc, Source* source) {
          errdetail("needed: text, intent; optional: weight, split, created_at"),
          errhint("name the columns in the query, for example: select body as text, topic as intent from …")));
   }
+  if (source->embedding_name != nullptr) find_embedding(desc, source);
   if (!source->own && source->column[kSplit] != 0) source->trainer->TakeSplitsAtTheirWord();
 }
 
@@ -127,6 +176,11 @@ static void add_row(const Source& source, HeapTuple tuple, TupleDesc desc) {
     const Datum human = SPI_getbinval(tuple, desc, source.column[kHuman], &is_null);
     message.human = !is_null && DatumGetBool(human);
   }
+  if (source.embedding_name != nullptr) {
+    if (const ArrayType* array = embedding_column(source, tuple, desc))
+      message.embedding = {reinterpret_cast<const float*>(ARR_DATA_PTR(array)),
+                           static_cast<size_t>(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)))};
+  }
   guarded([&] { source.trainer->Add(message, backend_stop()); });
 }
 
@@ -134,6 +188,7 @@ void read_training_rows(const char* query, bool own, retrain::IntentTrainer* tra
   Source source = {};
   source.trainer = trainer;
   source.own = own;
+  if (!trainer->embedding_column().empty()) source.embedding_name = pstrdup(trainer->embedding_column().c_str());
   const RowReader reader{
       [](TupleDesc desc, void* arg) { describe_source(desc, static_cast<Source*>(arg)); },
       [](HeapTuple tuple, TupleDesc desc, void* arg) { add_row(*static_cast<const Source*>(arg), tuple, desc); },

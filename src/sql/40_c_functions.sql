@@ -19,7 +19,8 @@ create function @extschema@.predict_intent(
   p_message text,
   p_model_name text default 'default',
   p_top integer default 5,
-  p_version_id bigint default null
+  p_version_id bigint default null,
+  p_embedding real[] default null
 ) returns @extschema@.ai_intent_prediction
   language c stable parallel safe cost 1000
   as 'MODULE_PATHNAME', 'predict_intent';
@@ -35,7 +36,8 @@ create function @extschema@.predict_intents(
 
 create function @extschema@.classify_intent(
   p_message text,
-  p_model_name text default 'default'
+  p_model_name text default 'default',
+  p_embedding real[] default null
 ) returns text
   language c stable parallel safe cost 500
   as 'MODULE_PATHNAME', 'classify_intent';
@@ -45,7 +47,8 @@ create function @extschema@.explain_intent(
   p_model_name text default 'default',
   p_intent text default null,
   p_top integer default 10,
-  p_version_id bigint default null
+  p_version_id bigint default null,
+  p_embedding real[] default null
 ) returns table (feature text, kind text, tfidf real, weight real, contribution double precision)
   language c stable parallel safe cost 1000 rows 10
   as 'MODULE_PATHNAME', 'explain_intent';

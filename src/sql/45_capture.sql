@@ -109,7 +109,7 @@ begin
         v_intent := v_predicted.predicted_intent;
         v_confidence := coalesce(v_confidence, round(v_predicted.confidence * 100)::integer);
       end if;
-    exception when data_corrupted or feature_not_supported or out_of_memory then
+    exception when data_corrupted or feature_not_supported or out_of_memory or invalid_parameter_value then
       raise warning 'the message was recorded without a prediction'
         using errcode = sqlstate, detail = sqlerrm, hint = 'Promote another version of the model.';
     end;

@@ -128,13 +128,13 @@ comment on function @extschema@.train_intent_model(text, text, text, jsonb, text
   'p_promote (gate, always, never) lets it, makes it live in this transaction.';
 comment on function @extschema@.verify_model(bigint) is
   'Trains a version again from its rows, configuration and seed, and compares the bytes.';
-comment on function @extschema@.predict_intent(text, text, integer, bigint) is
+comment on function @extschema@.predict_intent(text, text, integer, bigint, real[]) is
   'The intent of a message with its confidence and the p_top best intents; writes nothing, runs on a standby.';
 comment on function @extschema@.predict_intents(text[], text, integer, bigint) is
   'predict_intent() of many messages, in their order.';
-comment on function @extschema@.classify_intent(text, text) is
+comment on function @extschema@.classify_intent(text, text, real[]) is
   'The intent alone, for bulk SQL: the same answer as predicted_intent.';
-comment on function @extschema@.explain_intent(text, text, text, integer, bigint) is
+comment on function @extschema@.explain_intent(text, text, text, integer, bigint, real[]) is
   'What speaks for and against an intent: features with their weights; contributions and bias add up to the margin.';
 comment on function @extschema@.promote_model(bigint, text) is 'Makes a version the live one.';
 comment on function @extschema@.rollback_model(text, integer) is

@@ -231,6 +231,21 @@ const Parameter kParameters[] = {
      "add statistics of the message: length, words, sentences, questions, brackets, code punctuation, digits and more",
      [](IntentConfig& c, const ConfigValue& v) { return SetBool(v, c.analyzer.text_stats); },
      [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.analyzer.text_stats); }},
+    {"embedding_column", "text", "a column's name of 1 to 63 bytes, or null for none",
+     "column of p_source with an embedding of each message (real[], float8[] or pgvector's vector), which joins the "
+     "n-grams",
+     [](IntentConfig& c, const ConfigValue& v) {
+       if (v.type == Type::kNull) {
+         c.embedding_column.clear();
+         return true;
+       }
+       if (v.type != Type::kString || v.string.empty() || v.string.size() > 63) return false;
+       c.embedding_column = v.string;
+       return true;
+     },
+     [](const IntentConfig& c, JsonWriter& json) {
+       c.embedding_column.empty() ? void(json.Null()) : void(json.String(c.embedding_column));
+     }},
     {"calibration", "text", "softmax | sigmoid | none",
      "from margins to probabilities: one temperature or one sigmoid per intent, fitted on out-of-fold margins",
      [](IntentConfig& c, const ConfigValue& v) { return SetChoice(v, kCalibrations, c.calibration); },

@@ -34,8 +34,9 @@ struct IntentConfig {
   uint32_t passes = 0;  // of a network over the rows; 0: chosen from their number
   CalibrationKind calibration = CalibrationKind::kSoftmax;
   int folds = 5;
-  double out_of_scope = 0;      // share of known messages that may be turned away as out of scope; 0: none
-  double target_precision = 0;  // of the answers that are decided; 0: the threshold is given
+  std::string embedding_column;  // of the source; empty: none
+  double out_of_scope = 0;       // share of known messages that may be turned away as out of scope; 0: none
+  double target_precision = 0;   // of the answers that are decided; 0: the threshold is given
   uint64_t seed = 42;
   std::array<double, 3> split{0.70, 0.15, 0.15};  // train, validation, test
 };

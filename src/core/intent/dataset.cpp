@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/utf8_clip.h"
+#include "core/text/embedding.h"
 
 namespace retrain {
 namespace {
@@ -66,6 +67,8 @@ bool Dataset::Wins(const LabelledMessage& message, uint64_t text_hash, const Dat
 void Dataset::Fill(const LabelledMessage& message, const Stop& stop, DatasetRow& row) {
   row.first_term = terms_.size();
   row.n_terms = 0;
+  row.embedding_begin = embeddings_.size();
+  if (embedding_size_ > 0) embeddings_.insert(embeddings_.end(), message.embedding.begin(), message.embedding.end());
   if (row.split != Split::kTrain) {
     row.text_begin = kept_text_.size();
     row.text_size = static_cast<uint32_t>(message.text.size());
@@ -94,7 +97,14 @@ void Dataset::Add(const LabelledMessage& message, const Stop& stop) {
   }
   const TextKey key = Hash128(identity);
   const Split split = SplitOf(message, key);
-  const TextKey hash = Hash128(message.text);
+  TextKey hash = Hash128(message.text);
+  if (!config_.embedding_column.empty()) {
+    CheckEmbedding(message.embedding, embedding_size_);
+    embedding_size_ = static_cast<uint32_t>(message.embedding.size());
+    std::string both(reinterpret_cast<const char*>(hash.data()), hash.size());
+    both.append(reinterpret_cast<const char*>(message.embedding.data()), message.embedding.size_bytes());
+    hash = Hash128(both);
+  }
   uint64_t text_hash;
   std::memcpy(&text_hash, hash.data(), sizeof text_hash);
   const uint32_t label = LabelId(message.label);
@@ -122,7 +132,8 @@ uint64_t Dataset::bytes() const noexcept {
   // A node of an unordered_map: key, number, cached hash and link, plus its share of the bucket array.
   constexpr uint64_t kNodeBytes = 56;
   uint64_t bytes = vocabulary_.bytes() + terms_.capacity() * sizeof(uint32_t) + stats_.capacity() * sizeof(stats_[0]) +
-                   kept_text_.capacity() + rows_.capacity() * sizeof(DatasetRow) + analyzer_.bytes();
+                   kept_text_.capacity() + embeddings_.capacity() * sizeof(float) +
+                   rows_.capacity() * sizeof(DatasetRow) + analyzer_.bytes();
   for (const auto& map : by_key_) bytes += map.size() * kNodeBytes;
   for (const auto& label : labels_) bytes += 2 * (label.capacity() + 64);
   return bytes;

@@ -33,6 +33,7 @@ struct LabelledMessage {
   std::string_view split;        // train | validation | test and their usual short forms; empty: follows from the text
   int64_t created_at = kNoTime;  // microseconds
   bool human = false;            // the label is a person's
+  std::span<const float> embedding{};  // as many numbers for every message; when the configuration names its column
 };
 
 struct DatasetRow {
@@ -48,6 +49,7 @@ struct DatasetRow {
   uint64_t text_begin;  // rows that are scored, not learnt: their text in Dataset::text()
   uint32_t text_size;
   uint32_t stats_row;  // training rows with statistics: row in Dataset::stats()
+  uint64_t embedding_begin;
 };
 
 // Rows with one identity (normalise.h) within a split count once: a person's label wins over a machine's, then the
@@ -69,6 +71,11 @@ class Dataset {
   std::string_view text(const DatasetRow& row) const {
     return std::string_view(kept_text_).substr(row.text_begin, row.text_size);
   }
+  // As it was given; empty when messages have none.
+  std::span<const float> embedding(const DatasetRow& row) const {
+    return std::span<const float>(embeddings_).subspan(row.embedding_begin, embedding_size_);
+  }
+  uint32_t embedding_size() const noexcept { return embedding_size_; }
   size_t rows_of(Split split) const noexcept { return by_key_[static_cast<size_t>(split)].size(); }
   uint64_t duplicates() const noexcept { return duplicates_; }
   uint64_t ignored() const noexcept { return ignored_; }
@@ -91,6 +98,8 @@ class Dataset {
   VocabularyBuilder vocabulary_;
   std::vector<uint32_t> terms_;
   std::vector<std::array<float, kTextStats>> stats_;
+  std::vector<float> embeddings_;
+  uint32_t embedding_size_ = 0;
   std::string kept_text_;
   std::vector<DatasetRow> rows_;
   std::vector<std::string> labels_;

@@ -25,6 +25,7 @@ std::vector<uint8_t> EncodeSettings(const IntentModelParts& parts) {
   out.Put(parts.training_rows);
   out.Put(parts.confidence_threshold);
   out.PutString(parts.config.classifier);
+  if (parts.space.embedding > 0) out.Put(parts.space.embedding);  // else the bytes are those of earlier releases
   return out.Take();
 }
 

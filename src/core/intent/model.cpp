@@ -8,6 +8,7 @@
 #include "core/base/json.h"
 #include "core/codec/container.h"
 #include "core/intent/sections.h"
+#include "core/text/embedding.h"
 
 namespace retrain {
 namespace {
@@ -119,6 +120,8 @@ void IntentModel::ReadSettings(std::span<const uint8_t> bytes) {
   confidence_threshold_ = in.Get<float>();
   if (!(confidence_threshold_ >= 0 && confidence_threshold_ <= 1)) Corrupted("the confidence threshold is impossible");
   classifier_ = in.GetString();
+  if (!in.empty()) space_.embedding = in.Get<uint32_t>();
+  if (space_.embedding > kMaxEmbedding) Corrupted("the dimension of the embedding is impossible");
 }
 
 void IntentModel::ReadLabels(std::span<const uint8_t> bytes) {
@@ -186,7 +189,9 @@ void IntentModel::CollectTerms(const Stop& stop, ScoringScratch& scratch) const 
   });
 }
 
-void IntentModel::Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch) const {
+void IntentModel::Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch,
+                          std::span<const float> embedding) const {
+  if (space_.embedding > 0) CheckEmbedding(embedding, space_.embedding);
   if (!scratch.analyzer) scratch.analyzer.emplace(analyzer_);
   scratch.analyzer->Read(message, stop);
   CollectTerms(stop, scratch);
@@ -197,6 +202,7 @@ void IntentModel::Margins(std::string_view message, const Stop& stop, ScoringScr
     const auto stats = ComputeTextStats(message);
     for (uint32_t i = 0; i < kTextStats; ++i) entries.push_back({space_.terms() + i, stats[i]});
   }
+  if (space_.embedding > 0) AppendEmbedding(embedding, space_.terms() + space_.stats, entries);
   scratch.margins.assign(stride_, 0);
   float* acc = scratch.margins.data();
   size_t i = 0;
@@ -306,11 +312,16 @@ Explanation IntentModel::Explain(const ScoringScratch& scratch, uint32_t k) cons
 
 std::string IntentModel::FeatureName(uint32_t column) const {
   if (column < space_.terms()) return std::string(vocabulary_.term(column));
-  return kTextStatNames[column - space_.terms()];
+  column -= space_.terms();
+  return column < space_.stats ? kTextStatNames[column]
+                               : "embedding[" + std::to_string(column - space_.stats + 1) + "]";
 }
 
 const char* IntentModel::FeatureKindName(uint32_t column) const {
-  return column < space_.word_terms ? "word" : column < space_.terms() ? "char" : "stat";
+  return column < space_.word_terms               ? "word"
+         : column < space_.terms()                ? "char"
+         : column < space_.terms() + space_.stats ? "stat"
+                                                  : "embedding";
 }
 
 std::string IntentModel::Describe() const {

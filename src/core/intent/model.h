@@ -103,8 +103,10 @@ class IntentModel final : public ServedModel {
   // Whether a message costs tens of microseconds and not a few: it asks networks.
   bool slow() const noexcept { return !networks_.empty(); }
 
-  // Fills scratch.entries and scratch.margins.
-  void Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch) const;
+  // Fills scratch.entries and scratch.margins. Throws Error(kInvalidParameter) when the model needs an embedding and this
+  // is none of its dimension; a model without one takes no notice of it.
+  void Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch,
+               std::span<const float> embedding = {}) const;
   // The most probable class of the margins last computed; the lowest index where several are equal.
   uint32_t Best(const ScoringScratch& scratch) const;
   // Fills scratch.probabilities from scratch.margins.
@@ -118,7 +120,7 @@ class IntentModel final : public ServedModel {
   Explanation Explain(const ScoringScratch& scratch, uint32_t k) const;
 
   std::string FeatureName(uint32_t column) const;
-  const char* FeatureKindName(uint32_t column) const;  // word | char | stat
+  const char* FeatureKindName(uint32_t column) const;  // word | char | stat | embedding
   uint64_t own_bytes() const noexcept override {
     return NetworkOwnBytes() + (stride_ * 8ull + (novelty_ ? novelty_->scores.size() : 0)) * sizeof(float) +
            (64ull << 10);

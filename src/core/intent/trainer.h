@@ -113,6 +113,8 @@ class IntentTrainer final : public Training {
 
   // Adds a row; throws Error, Cancelled. Not after the first Step().
   void Add(const LabelledMessage& message, const Stop& stop);
+  // The column that messages' embeddings come from; empty: they need none.
+  const std::string& embedding_column() const noexcept { return request_.config.embedding_column; }
   // The caller's rows came with splits of their own: without test rows among them nothing passes the gate.
   void TakeSplitsAtTheirWord() noexcept { own_splits_ = true; }
   bool Step(const StepBudget& budget) override;

@@ -89,7 +89,7 @@ Resumable IntentTrainer::LookAtValidationRows() {
   for (size_t i = 0; i < f.validation.size(); i += stride) {
     if (i / stride % kRowsPerLook == 0 && Pausing()) co_await Pause{};
     const DatasetRow& from = dataset_.rows()[f.validation[i]];
-    model.Margins(dataset_.text(from), budget_->stop, scratch);
+    model.Margins(dataset_.text(from), budget_->stop, scratch, dataset_.embedding(from));
     model.Probabilities(scratch);
     const uint32_t best = model.Best(scratch), label = f.class_of[from.label];
     UnseenRow row;

@@ -150,7 +150,7 @@ Resumable IntentTrainer::ScoreValidationRows() {
     const DatasetRow& row = dataset_.rows()[f.validation[i]];
     const uint32_t label = f.class_of[row.label];
     if (label >= n_classes) continue;  // an intent without a training row
-    model.Margins(dataset_.text(row), budget_->stop, scratch);
+    model.Margins(dataset_.text(row), budget_->stop, scratch, dataset_.embedding(row));
     f.blend_margins.insert(f.blend_margins.end(), scratch.classifier_margins.begin(),
                            scratch.classifier_margins.begin() + n_classes);
     f.blend_scores.insert(f.blend_scores.end(), scratch.network_scores.begin(),

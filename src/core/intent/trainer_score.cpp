@@ -18,7 +18,7 @@ constexpr size_t kMaxMisclassified = 100;
 
 ScoredRow IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
                                   ScoringScratch& scratch, bool* out_of_scope) const {
-  model.Margins(dataset_.text(row), budget_->stop, scratch);
+  model.Margins(dataset_.text(row), budget_->stop, scratch, dataset_.embedding(row));
   const uint32_t best = model.Best(scratch);
   model.Probabilities(scratch);
   ScoredRow scored{fitting_->class_of[row.label], label_of[best], scratch.probabilities[best], 0};
@@ -41,6 +41,12 @@ Resumable IntentTrainer::Score() {
     live.emplace(request_.live_artifact);
   } catch (const Error& error) {
     result_.live_unreadable = error.message() + ": " + error.detail();
+    co_return;
+  }
+  const uint32_t needed = live->space().embedding, given = dataset_.embedding_size();
+  if (needed > 0 && needed != given) {
+    result_.live_unreadable = "it needs embeddings of " + std::to_string(needed) + " numbers, these rows have " +
+                              (given > 0 ? std::to_string(given) : "none");
     co_return;
   }
   part = ScoreVersion(*live, true);

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/intent/fitting.h"
+#include "core/text/embedding.h"
 #include "core/text/vocabulary.h"
 
 namespace retrain {
@@ -87,6 +88,7 @@ Resumable IntentTrainer::SelectVocabulary() {
   f.lone_idf = SmoothIdf(f.order.size(), min_rows);
   f.unseen_idf = SmoothIdf(f.order.size(), min_rows - 1);
   space.stats = config.analyzer.text_stats ? kTextStats : 0;
+  space.embedding = dataset_.embedding_size();
   f.parts.vocabulary = EncodeVocabulary(vocabulary, f.column_of);
 }
 
@@ -123,6 +125,7 @@ float IntentTrainer::WeighRow(const DatasetRow& row, std::vector<uint32_t>& colu
     if (!is_lone(entry)) shared += static_cast<double>(entry.value) * static_cast<double>(entry.value);
   for (uint32_t i = 0; i < f.parts.space.stats; ++i)
     entries.push_back({f.parts.space.terms() + i, dataset_.stats()[row.stats_row][i]});
+  AppendEmbedding(dataset_.embedding(row), f.parts.space.terms() + f.parts.space.stats, entries);
   return KnownShare(shared * squares, unseen, f.unseen_idf);
 }
 
@@ -150,7 +153,8 @@ Resumable IntentTrainer::Weigh() {
     co_return;
   }
   co_await Pause{};
-  const uint64_t kept = dataset_.terms().size() + f.order.size() * uint64_t{f.parts.space.stats};
+  const uint64_t kept =
+      dataset_.terms().size() + f.order.size() * (uint64_t{f.parts.space.stats} + f.parts.space.embedding);
   CheckBudget(dataset_.bytes() + kept * sizeof(SparseEntry) + f.order.size() * sizeof(float), "weighting the features");
   f.matrix.columns = f.parts.space.columns();
   f.matrix.begin.reserve(f.order.size() + 1);
@@ -163,7 +167,7 @@ Resumable IntentTrainer::Weigh() {
       Slice& slice = slices[used];
       slice.first = next;
       for (uint64_t terms = 0; next < f.order.size() && next - slice.first < kSliceRows && terms < kSliceTerms; ++next)
-        terms += rows[f.order[next]].n_terms;
+        terms += rows[f.order[next]].n_terms + f.parts.space.embedding;
       slice.last = next;
     }
     ParallelFor(used, budget_->threads, [&](size_t task) {

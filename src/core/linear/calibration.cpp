@@ -13,6 +13,10 @@
 //   min_{A,B}  sum_i w_i [ t_i z_i + log(1 + exp(-z_i)) ],   z_i = A m_ik + B,   p_i = 1 / (1 + exp(z_i)),
 //   t_i = (N+ + 1) / (N+ + 2) on the class' own rows, 1 / (N- + 2) on the others: Newton with backtracking.
 //
+// Divided by their sum the sigmoids are under-confident, the more so the more classes there are: each was asked about its own
+// class alone, and what the others leave over adds up. So their logarithms get a temperature as margins do: p_ik is
+// proportional to exp(b log p_i). It changes no order, and b = 1 is the plain quotient.
+//
 // All classes take their Newton steps together, sixteen lanes at a time, in one pass over the margins per iteration.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "no-trapping-math")  // without the second the loops over LaneExp() are not vectorised
@@ -233,6 +237,33 @@ class SigmoidBlock {
   SigmoidLanes lanes_;
 };
 
+// log 1 / (1 + exp(z)) = -(max(z, 0) + log(1 + exp(-|z|))).
+RETRAIN_CLONES void LogSigmoids(const float* slope, const float* intercept, std::span<float> values) {
+  for (size_t k = 0; k < values.size(); ++k) {
+    const double z = static_cast<double>(slope[k] * values[k] + intercept[k]);
+    const double e = LaneExp(z < 0 ? z : -z), positive = z < 0 ? 0.0 : z;
+    values[k] = static_cast<float>(-(positive + LaneLog1p(e)));
+  }
+}
+
+// The temperature of the sigmoids' logarithms, on a sample of the rows.
+void FitSharpness(std::span<const float> margins, std::span<const uint32_t> labels, std::span<const float> row_weights,
+                  uint32_t n_classes, const Stop& stop, Calibration& calibration) {
+  const size_t stride = std::max<size_t>(1, labels.size() / kSoftmaxRows);
+  std::vector<float> logs, weights;
+  std::vector<uint32_t> sample;
+  for (size_t i = 0; i < labels.size(); i += stride) {
+    if (row_weights[i] <= 0) continue;
+    const auto row = margins.subspan(i * n_classes, n_classes);
+    logs.insert(logs.end(), row.begin(), row.end());
+    LogSigmoids(calibration.slope.data(), calibration.intercept.data(), std::span(logs).last(n_classes));
+    sample.push_back(labels[i]);
+    weights.push_back(row_weights[i]);
+  }
+  if (!sample.empty())
+    calibration.inverse_temperature = FitSoftmax(logs, sample, weights, n_classes, stop).inverse_temperature;
+}
+
 }  // namespace
 
 Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t> labels,
@@ -286,6 +317,7 @@ Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t>
     calibration.slope[k] = mean_slope;
     calibration.intercept[k] = mean_intercept;
   }
+  FitSharpness(margins, labels, row_weights, n_classes, stop, calibration);
   return calibration;
 }
 
@@ -305,7 +337,10 @@ RETRAIN_CLONES void Sigmoids(const float* slope, const float* intercept, std::sp
 }  // namespace
 
 void Calibrate(const Calibration& calibration, std::span<float> margins) {
-  if (calibration.kind == CalibrationKind::kSigmoid) {
+  if (calibration.kind == CalibrationKind::kSigmoid && calibration.inverse_temperature != 1.0) {
+    LogSigmoids(calibration.slope.data(), calibration.intercept.data(), margins);
+    ExpScaled(*std::max_element(margins.begin(), margins.end()), calibration.inverse_temperature, margins);
+  } else if (calibration.kind == CalibrationKind::kSigmoid) {
     Sigmoids(calibration.slope.data(), calibration.intercept.data(), margins);
   } else {
     const double b = calibration.kind == CalibrationKind::kSoftmax ? calibration.inverse_temperature : 1.0;

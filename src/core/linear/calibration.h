@@ -16,7 +16,8 @@ namespace retrain {
 enum class CalibrationKind : uint8_t { kNone = 0, kSoftmax = 1, kSigmoid = 2 };
 
 // kNone: softmax of the margins as they are. kSoftmax: softmax(temperature_inverse * margin). kSigmoid: per class
-// 1 / (1 + exp(slope * margin + intercept)), then divided by their sum (uniform when the sum is 0).
+// 1 / (1 + exp(slope * margin + intercept)), raised to the power inverse_temperature, then divided by their sum (uniform when
+// the sum is 0).
 struct Calibration {
   CalibrationKind kind = CalibrationKind::kNone;
   double inverse_temperature = 1.0;

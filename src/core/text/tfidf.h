@@ -14,13 +14,15 @@
 
 namespace retrain {
 
-// Columns of the feature space: word n-grams, then character n-grams, then text statistics.
+// Columns of the feature space: word n-grams, then character n-grams, then text statistics, then an embedding that the
+// caller computes.
 struct FeatureSpace {
   uint32_t word_terms = 0;
   uint32_t char_terms = 0;
   uint32_t stats = 0;
+  uint32_t embedding = 0;  // numbers of it
   uint32_t terms() const noexcept { return word_terms + char_terms; }
-  uint32_t columns() const noexcept { return word_terms + char_terms + stats; }
+  uint32_t columns() const noexcept { return word_terms + char_terms + stats + embedding; }
 };
 
 // Smooth inverse document frequency ln((1 + n) / (1 + df)) + 1: every n-gram counts as if seen once more than it was.
