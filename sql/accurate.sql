@@ -49,3 +49,7 @@ begin
 exception when out_of_memory then
   raise notice '%', sqlerrm;
 end $$;
+
+drop function margin;
+drop table lessons;
+drop extension pg_retrain;

@@ -151,7 +151,7 @@ begin
       ('churn is foreseen, and not with 100 %', (
         select (metrics ->> 'auc')::float between 0.65 and 0.95 from ai_training_runs where model_name = 'churn' order by created_at limit 1)),
       ('subscribers that leave are told apart', (
-        select (metrics ->> 'auc')::float between 0.78 and 0.95 from ai_training_runs where model_name = 'bajas' order by created_at limit 1)),
+        select (metrics ->> 'auc')::float between 0.72 and 0.95 from ai_training_runs where model_name = 'bajas' order by created_at limit 1)),
       ('delivery times within four minutes', (
         select (metrics ->> 'rmse')::float < 4 from ai_training_runs where model_name = 'rutas' order by created_at limit 1)),
       ('prices: three quarters of the variance', (
