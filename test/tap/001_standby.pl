@@ -43,12 +43,22 @@ cmp_ok(scalar(split /\n/, $expected), '>', 1000, 'the comparison is about many t
 ok(answers($standby, 'postgres', 'banking', 'm') eq $expected,
     'predict_intent, classify_intent and explain_intent give the same texts on the standby');
 
+$primary->safe_psql('postgres', <<'SQL');
+select train_forecast('sales', $$select date '2024-01-01' + n as ds, 20 + n % 7 + s * 5 as y, 'shop ' || s as series
+  from generate_series(0, 199) n, generate_series(1, 3) s$$);
+SQL
+catch_up();
+my $forecasts = q{select string_agg(f::text, ';' order by series, ds, level) from forecast('sales', 14) f};
+is($standby->safe_psql('postgres', $forecasts), $primary->safe_psql('postgres', $forecasts),
+    'forecast() gives the same on the standby');
+
 # ---- nothing is written ----------------------------------------------------------------------------------------------
 
 my $call_all = <<'SQL';
 select predict_intent('where is my card', 'm'), classify_intent('where is my card', 'm');
 select count(*) from predict_intents(array['where is my card', 'top up'], 'm');
 select count(*) from explain_intent('where is my card', 'm');
+select count(*) from forecast('sales', 3);
 SQL
 for my $node ($primary, $standby) {
     my $session = session($node);
@@ -68,6 +78,7 @@ catch_up();
 my $reader = session($standby);
 my $versions_before = counts($primary, 'postgres');
 error_is($reader->query(train_sql(model => 'm', source => $source)), '25006', undef, 'a standby refuses to train');
+error_is($reader->query("select train_forecast('sales')"), '25006', undef, 'a standby refuses to train a forecast');
 error_is($reader->query("select verify_model($second)"), '25006', undef, 'a standby refuses to verify');
 error_is($reader->query("select record_interaction('where is my card', p_model_name => 'm')"), '25006', undef,
     'a standby refuses to record');
@@ -159,7 +170,7 @@ my $trained = $reader->query(train_sql(model => 'm', config => '{"preset": "clas
         promote => 'always'));
 like($trained->{out}, qr/^completed\|t\|\d+\|-$/m, 'the promoted standby trains in the same session') or diag($trained->{err});
 isnt($reader->query_ok($ask_version), $last, 'and its new version answers');
-is($standby->safe_psql('postgres', 'select max(id) > ' . $second . ', count(*) filter (where is_active) from ai_model_versions'),
+is($standby->safe_psql('postgres', 'select max(id) > ' . $second . ', count(*) filter (where is_active) from ai_model_versions where model_name = \'m\''),
     't|1', 'with a number of its own, alone live');
 
 log_shows_no_crash($primary);

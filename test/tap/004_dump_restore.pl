@@ -40,6 +40,7 @@ train($node, 'origin', model => 'm', config => '{"preset": "classic", "c": 0.3}'
 train($node, 'origin', model => 'm', config => '{"preset": "classic", "min_df": 50}', source => $source, promote => 'never');
 is((train($node, 'origin', model => 'm', source => "$source where id < 10"))[0], 'failed', 'a failed run is recorded too');
 $node->safe_psql('origin', <<'SQL');
+select train_forecast('sales', $$select date '2024-01-01' + n as ds, 20 + n % 7 as y from generate_series(0, 99) n$$);
 select rollback_model('m');
 select submit_intent_correction(d.id, 'said_by_a_person', 'an answer', true, 'a note with "quotes", \ and , commas', gen_random_uuid())
 from ai_training_data d where d.idempotency_key in ('k100', 'k105') or d.id = (select min(id::text)::uuid from ai_training_data);
@@ -86,6 +87,7 @@ SQL
 sub all_answers {
     my ($database) = @_;
     my $digest = $node->safe_psql($database, 'select md5(string_agg(a::text, E\'\n\')) from (' . answers_sql('banking', 'm') . ') a');
+    $digest .= $node->safe_psql($database, 'select md5(string_agg(f::text, E\'\n\' order by ds, level)) from forecast(\'sales\', 20) f');
     return $digest . $node->safe_psql($database,
         'select md5(string_agg(a::text, E\'\n\')) from (' . answers_sql('banking', 'recorded') . ') a');
 }

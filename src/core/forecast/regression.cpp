@@ -80,99 +80,168 @@ Solution Solve(const Eigen::MatrixXd& a, const Eigen::VectorXd& b, double yy, do
 
 }  // namespace
 
-Regression Regression::Fit(std::span<const double> y, const Exogenous& x, const RegressionOptions& options) {
-  const size_t n = y.size();
+// Rows of the design that one piece of work takes in: a few milliseconds with the most columns there can be.
+constexpr size_t kBlock = 256, kPiece = 4 * kBlock;
+
+struct RegressionFit::State {
+  std::span<const double> y;
+  Exogenous x;
+  RegressionOptions options;
   Layout layout;
-  layout.changes = static_cast<uint32_t>(std::min<size_t>(options.changes, n / 8));
-  for (const SeasonTerms& season : options.seasons) layout.waves += WaveColumns(season);
-  layout.exogenous = x.columns;
-  const auto columns = static_cast<Eigen::Index>(layout.Columns());
+  double centre = 0, scale = 1, span = 1;
+  double lowest = 0, highest = 0;  // of the target
+  Eigen::VectorXd target, exogenous_scale, b;
+  Eigen::MatrixXd a;  // lower triangle
+  Matrix design;
+  Solution solution;
+  size_t next = 0;  // row
+  int stage = 0;
+  double last = 0, products = 0, squares = 0;  // of the residuals
+  Regression fit;
 
-  Eigen::VectorXd target(static_cast<Eigen::Index>(n));
-  for (size_t t = 0; t < n; ++t) target[static_cast<Eigen::Index>(t)] = options.logarithm ? Log(y[t]) : y[t];
-  const double centre = target.mean();
-  const double deviation = std::sqrt((target.array() - centre).square().mean());
-  const double scale = deviation > 1e-12 * std::fabs(centre) && deviation > 1e-150 ? deviation : 1.0;
-  target = (target.array() - centre) / scale;
-
-  Eigen::VectorXd exogenous_scale = Eigen::VectorXd::Ones(layout.exogenous);
-  for (uint32_t k = 0; k < layout.exogenous; ++k) {
-    double largest = 0;
-    for (size_t t = 0; t < n; ++t) largest = std::max(largest, std::fabs(x.values[t * x.columns + k]));
-    if (largest > 0) exogenous_scale[k] = largest;
-  }
-
-  // Block by block: the design of a long series is never whole in memory.
-  Eigen::MatrixXd a = Eigen::MatrixXd::Zero(columns, columns);
-  Eigen::VectorXd b = Eigen::VectorXd::Zero(columns);
-  constexpr size_t kBlock = 256;
-  Matrix design(std::min(n, kBlock), columns);
-  const double span = static_cast<double>(std::max<size_t>(n - 1, 1));
-  std::vector<double> scaled(layout.exogenous);
-  for (size_t begin = 0; begin < n; begin += kBlock) {
-    const size_t rows = std::min(kBlock, n - begin);
+  // The next rows of the design, at most kBlock of them, in design; their number.
+  size_t FillBlock() {
+    const size_t rows = std::min(kBlock, y.size() - next);
+    std::vector<double> scaled(layout.exogenous);
     for (size_t i = 0; i < rows; ++i) {
-      const size_t t = begin + i;
-      for (uint32_t k = 0; k < layout.exogenous; ++k) scaled[k] = x.values[t * x.columns + k] / exogenous_scale[k];
+      const size_t t = next + i;
+      for (uint32_t k = 0; k < layout.exogenous; ++k)
+        scaled[k] = x.values[t * x.columns + k] / exogenous_scale[static_cast<Eigen::Index>(k)];
       FillRow(static_cast<double>(t) / span, t, layout, options, scaled.data(),
               design.row(static_cast<Eigen::Index>(i)).data());
     }
-    const auto block = design.topRows(static_cast<Eigen::Index>(rows));
-    a.noalias() += block.transpose() * block;
-    b.noalias() +=
-        block.transpose() * target.segment(static_cast<Eigen::Index>(begin), static_cast<Eigen::Index>(rows));
+    return rows;
   }
+};
 
-  Eigen::VectorXd penalty = Eigen::VectorXd::Zero(columns);
+RegressionFit::RegressionFit(std::span<const double> y, const Exogenous& x, const RegressionOptions& options)
+    : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  const size_t n = y.size();
+  s.y = y;
+  s.x = x;
+  s.options = options;
+  s.layout.changes = static_cast<uint32_t>(std::min<size_t>(options.changes, n / 8));
+  for (const SeasonTerms& season : options.seasons) s.layout.waves += WaveColumns(season);
+  s.layout.exogenous = x.columns;
+  const auto columns = static_cast<Eigen::Index>(s.layout.Columns());
+
+  s.target.resize(static_cast<Eigen::Index>(n));
+  for (size_t t = 0; t < n; ++t) s.target[static_cast<Eigen::Index>(t)] = options.logarithm ? Log(y[t]) : y[t];
+  s.centre = s.target.mean();
+  const double deviation = std::sqrt((s.target.array() - s.centre).square().mean());
+  s.scale = deviation > 1e-12 * std::fabs(s.centre) && deviation > 1e-150 ? deviation : 1.0;
+  s.lowest = s.target.minCoeff();
+  s.highest = s.target.maxCoeff();
+  s.target = (s.target.array() - s.centre) / s.scale;
+  s.span = static_cast<double>(std::max<size_t>(n - 1, 1));
+
+  s.exogenous_scale = Eigen::VectorXd::Ones(s.layout.exogenous);
+  for (uint32_t k = 0; k < s.layout.exogenous; ++k) {
+    double largest = 0;
+    for (size_t t = 0; t < n; ++t) largest = std::max(largest, std::fabs(x.values[t * x.columns + k]));
+    if (largest > 0) s.exogenous_scale[k] = largest;
+  }
+  s.a = Eigen::MatrixXd::Zero(columns, columns);
+  s.b = Eigen::VectorXd::Zero(columns);
+  s.design.resize(static_cast<Eigen::Index>(std::min(n, kBlock)), columns);
+}
+RegressionFit::~RegressionFit() = default;
+
+bool RegressionFit::Advance() {
+  State& s = *state_;
+  if (s.stage == 0) {
+    Accumulate();
+    if (s.next < s.y.size()) return false;
+    Solve();
+    s.next = 0;
+    s.stage = 1;
+    return false;
+  }
+  if (s.stage == 1) {
+    Residuals();
+    if (s.next == s.y.size()) s.stage = 2;
+  }
+  return s.stage == 2;
+}
+
+// Block by block: the design of a long series is never whole in memory.
+void RegressionFit::Accumulate() {
+  State& s = *state_;
+  for (const size_t end = std::min(s.y.size(), s.next + kPiece); s.next < end;) {
+    const size_t rows = s.FillBlock();
+    const auto block = s.design.topRows(static_cast<Eigen::Index>(rows));
+    s.a.selfadjointView<Eigen::Lower>().rankUpdate(block.transpose());
+    s.b.noalias() +=
+        block.transpose() * s.target.segment(static_cast<Eigen::Index>(s.next), static_cast<Eigen::Index>(rows));
+    s.next += rows;
+  }
+}
+
+void RegressionFit::Solve() {
+  State& s = *state_;
+  const Layout& layout = s.layout;
+  const size_t n = s.y.size();
+  s.a.triangularView<Eigen::StrictlyUpper>() = s.a.transpose();
+  Eigen::VectorXd penalty = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(layout.Columns()));
   for (uint32_t k = 0; k < layout.waves; ++k) penalty[layout.Waves() + k] = kWavePenalty;
   for (uint32_t k = 0; k < layout.exogenous; ++k) penalty[layout.Exogenous() + k] = kExogenousPenalty;
-  const double yy = target.squaredNorm();
-  Solution best;
+  const double yy = s.target.squaredNorm();
   for (const double change : kChangePenalties) {
     for (uint32_t k = 0; k < layout.changes; ++k) penalty[2 + k] = change;
-    Solution solution = Solve(a, b, yy, static_cast<double>(n), penalty);
-    if (solution.evidence > best.evidence) best = std::move(solution);
+    Solution solution = retrain::Solve(s.a, s.b, yy, static_cast<double>(n), penalty);
+    if (solution.evidence > s.solution.evidence) s.solution = std::move(solution);
     if (layout.changes == 0) break;
   }
-  if (best.w.size() == 0)
+  const Eigen::VectorXd& w = s.solution.w;
+  if (w.size() == 0)
     throw Error(ErrorCode::kInternal, "a regression on trend and season has no solution", std::to_string(n) + " values",
                 "please report a bug");
 
-  Regression fit;
-  fit.logarithm_ = options.logarithm;
-  fit.seasons_ = options.seasons;
+  Regression& fit = s.fit;
+  fit.logarithm_ = s.options.logarithm;
+  fit.seasons_ = s.options.seasons;
   fit.n_ = fit.fitted_ = n;
-  double end = best.w[0] + best.w[1], slope = best.w[1];
+  double end = w[0] + w[1], slope = w[1];
   for (uint32_t k = 0; k < layout.changes; ++k) {
     const double at = 0.9 * (k + 1) / (layout.changes + 1);
-    end += best.w[2 + k] * (1 - at);
-    slope += best.w[2 + k];
+    end += w[2 + k] * (1 - at);
+    slope += w[2 + k];
   }
-  fit.level_ = centre + scale * end;
-  fit.slope_ = scale * slope / span;
-  for (uint32_t k = 0; k < layout.waves; ++k) fit.waves_.push_back(scale * best.w[layout.Waves() + k]);
+  fit.level_ = s.centre + s.scale * end;
+  fit.slope_ = s.scale * slope / s.span;
+  for (uint32_t k = 0; k < layout.waves; ++k) fit.waves_.push_back(s.scale * w[layout.Waves() + k]);
   for (uint32_t k = 0; k < layout.exogenous; ++k)
-    fit.exogenous_.push_back(scale * best.w[layout.Exogenous() + k] / exogenous_scale[k]);
+    fit.exogenous_.push_back(s.scale * w[layout.Exogenous() + k] / s.exogenous_scale[k]);
+  fit.lowest_ = s.lowest - 5 * (s.highest - s.lowest);
+  fit.highest_ = s.highest + 5 * (s.highest - s.lowest);
+}
 
-  // Residuals of the whole series, for their autocorrelation and their last.
-  double last = 0, products = 0, squares = 0;
-  std::vector<double> row(static_cast<size_t>(columns));
-  for (size_t t = 0; t < n; ++t) {
-    for (uint32_t k = 0; k < layout.exogenous; ++k) scaled[k] = x.values[t * x.columns + k] / exogenous_scale[k];
-    FillRow(static_cast<double>(t) / span, t, layout, options, scaled.data(), row.data());
-    double signal = 0;
-    for (Eigen::Index k = 0; k < columns; ++k) signal += row[static_cast<size_t>(k)] * best.w[k];
-    const double residual = scale * (target[static_cast<Eigen::Index>(t)] - signal);
-    if (t > 0) products += residual * last;
-    squares += residual * residual;
-    last = residual;
+// What the regression leaves of the series: its autocorrelation and its last.
+void RegressionFit::Residuals() {
+  State& s = *state_;
+  for (const size_t end = std::min(s.y.size(), s.next + kPiece); s.next < end;) {
+    const size_t rows = s.FillBlock();
+    const Eigen::VectorXd signal = s.design.topRows(static_cast<Eigen::Index>(rows)) * s.solution.w;
+    for (size_t i = 0; i < rows; ++i, ++s.next) {
+      const double residual =
+          s.scale * (s.target[static_cast<Eigen::Index>(s.next)] - signal[static_cast<Eigen::Index>(i)]);
+      if (s.next > 0) s.products += residual * s.last;
+      s.squares += residual * residual;
+      s.last = residual;
+    }
   }
-  fit.rho_ = squares > 0 ? std::clamp(products / squares, 0.0, 0.98) : 0;
-  fit.residual_ = last;
-  const double low = (target.minCoeff()) * scale + centre, high = target.maxCoeff() * scale + centre;
-  fit.lowest_ = low - 5 * (high - low);
-  fit.highest_ = high + 5 * (high - low);
-  return fit;
+  s.fit.rho_ = s.squares > 0 ? std::clamp(s.products / s.squares, 0.0, 0.98) : 0;
+  s.fit.residual_ = s.last;
+}
+
+Regression RegressionFit::Take() { return std::move(state_->fit); }
+
+Regression Regression::Fit(std::span<const double> y, const Exogenous& x, const RegressionOptions& options) {
+  RegressionFit fit(y, x, options);
+  while (!fit.Advance()) {
+  }
+  return fit.Take();
 }
 
 double Regression::Signal(uint64_t step, std::span<const double> x) const {

@@ -15,6 +15,7 @@
 #error "include core headers before postgres.h"
 #endif
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct RegressionOptions {
   bool logarithm = false;  // needs y > 0
 };
 
+class RegressionFit;
+
 class Regression final : public Forecaster {
  public:
   // `x` has one row for each value of y and may have more. Needs more than 3 values.
@@ -49,6 +52,7 @@ class Regression final : public Forecaster {
   uint32_t exogenous_columns() const noexcept { return static_cast<uint32_t>(exogenous_.size()); }
 
  private:
+  friend class RegressionFit;
   double Signal(uint64_t step, std::span<const double> x) const;  // x' w of a step from the end of the fit on
 
   bool logarithm_ = false;
@@ -59,6 +63,26 @@ class Regression final : public Forecaster {
   std::vector<SeasonTerms> seasons_;
   std::vector<double> waves_;      // sin and cos coefficient of each harmonic of each season
   std::vector<double> exogenous_;  // coefficients
+};
+
+// The fit in pieces of a few milliseconds, for long series.
+class RegressionFit {
+ public:
+  // `y` and `x` must outlive the fit.
+  RegressionFit(std::span<const double> y, const Exogenous& x, const RegressionOptions& options);
+  ~RegressionFit();
+  RegressionFit(const RegressionFit&) = delete;
+
+  bool Advance();  // true when done
+  Regression Take();
+
+ private:
+  struct State;
+  void Accumulate();
+  void Solve();
+  void Residuals();
+
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace retrain

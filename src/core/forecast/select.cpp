@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/base/math.h"
 #include "core/forecast/intermittent.h"
@@ -46,6 +47,8 @@ void SortByAicc(std::vector<EtsFit>& fits) {
 
 }  // namespace
 
+enum SeriesFitter::Stage : int { kStart, kShapes, kOthers, kRegression, kRoll, kRefit, kDone };
+
 struct SeriesFitter::Candidate {
   ForecastMethod method;
   Role role = Role::kOther;
@@ -65,7 +68,6 @@ bool SeriesFitter::Allows(ForecastMethod method) const {
 }
 
 bool SeriesFitter::Advance() {
-  enum { kStart, kShapes, kOthers, kRoll, kRefit, kDone };
   switch (stage_) {
     case kStart:
       Begin();
@@ -89,6 +91,13 @@ bool SeriesFitter::Advance() {
       break;
     case kOthers:
       FitOthers();
+      stage_ = pending_ != nullptr ? kRegression : kRoll;
+      break;
+    case kRegression:
+      if (!pending_->Advance()) break;
+      for (Candidate& candidate : candidates_)
+        if (candidate.forecaster == nullptr) candidate.forecaster = std::make_unique<Regression>(pending_->Take());
+      pending_ = nullptr;
       stage_ = kRoll;
       break;
     case kRoll:
@@ -124,7 +133,7 @@ void SeriesFitter::FallBack(FallbackReason reason) {
     result_.profile.at.push_back(static_cast<float>(MeanAbsoluteDifference(y_, 1)));
     result_.profile.growth = 0.5f;
   }
-  stage_ = 5;
+  stage_ = kDone;
 }
 
 void SeriesFitter::Begin() {
@@ -161,8 +170,7 @@ void SeriesFitter::FitShape() {
   fits_.push_back(FitEts(y, season_, shapes_[next_shape_++], kSearch));
 }
 
-std::unique_ptr<Forecaster> SeriesFitter::FitMethod(ForecastMethod method, std::span<const double> y,
-                                                    size_t begin) const {
+std::unique_ptr<Forecaster> SeriesFitter::FitMethod(ForecastMethod method, std::span<const double> y) const {
   const auto latest = y.last(std::min(y.size(), kSmoothed));
   switch (method) {
     case ForecastMethod::kTheta:
@@ -175,16 +183,17 @@ std::unique_ptr<Forecaster> SeriesFitter::FitMethod(ForecastMethod method, std::
       return std::make_unique<Drift>(Drift::Fit(y));
     case ForecastMethod::kIntermittent:
       return std::make_unique<Intermittent>(Intermittent::Fit(y));
-    case ForecastMethod::kRegression: {
-      RegressionOptions regression;
-      for (const SeasonTerms& terms : options_.terms)
-        if (static_cast<double>(y.size()) >= 2 * terms.period) regression.seasons.push_back(terms);
-      regression.logarithm = relative_;
-      return std::make_unique<Regression>(Regression::Fit(y, x_.From(begin), regression));
-    }
     default:
       return std::make_unique<Mean>(Mean::Fit(y));
   }
+}
+
+std::unique_ptr<RegressionFit> SeriesFitter::BeginRegression(std::span<const double> y) const {
+  RegressionOptions regression;
+  for (const SeasonTerms& terms : options_.terms)
+    if (static_cast<double>(y.size()) >= 2 * terms.period) regression.seasons.push_back(terms);
+  regression.logarithm = relative_;
+  return std::make_unique<RegressionFit>(y, x_, regression);
 }
 
 void SeriesFitter::FitOthers() {
@@ -204,7 +213,7 @@ void SeriesFitter::FitOthers() {
   }
   const auto add = [&](ForecastMethod method, double prior) {
     if (!Allows(method)) return;
-    candidates_.push_back({method, Role::kOther, FitMethod(method, y, 0), {}, prior, prior, {}});
+    candidates_.push_back({method, Role::kOther, FitMethod(method, y), {}, prior, prior, {}});
   };
   if (intermittent_) {
     add(ForecastMethod::kIntermittent, 1);
@@ -215,15 +224,18 @@ void SeriesFitter::FitOthers() {
     add(ForecastMethod::kTheta, kNoLikelihood * (seasonal || trendless == nullptr ? 1 : akaike(*trendless)));
     if (seasonal) add(ForecastMethod::kSeasonalNaive, kNoLikelihood);
   }
-  if (use_terms_) add(ForecastMethod::kRegression, x_.columns > 0 ? 1 : kNoLikelihood);
+  if (use_terms_) {
+    const double prior = x_.columns > 0 ? 1 : kNoLikelihood;
+    candidates_.push_back({ForecastMethod::kRegression, Role::kOther, nullptr, {}, prior, prior, {}});
+    pending_ = BeginRegression(y);
+  }
   // Asked for by name, or nothing else there is.
   for (const ForecastMethod method : {ForecastMethod::kNaive, ForecastMethod::kDrift, ForecastMethod::kMean}) {
     if (options_.allowed[static_cast<size_t>(method)] && !(intermittent_ && method == ForecastMethod::kMean))
       add(method, kNoLikelihood);
   }
   if (candidates_.empty())
-    candidates_.push_back(
-        {ForecastMethod::kNaive, Role::kOther, FitMethod(ForecastMethod::kNaive, y, 0), {}, 1, 1, {}});
+    candidates_.push_back({ForecastMethod::kNaive, Role::kOther, FitMethod(ForecastMethod::kNaive, y), {}, 1, 1, {}});
 }
 
 void SeriesFitter::Roll() {
@@ -255,13 +267,21 @@ void SeriesFitter::Roll() {
   level_.push_back(relative_ ? std::max(level_before(n), 1e-300) : 1.0);
 }
 
-// One method's state over the whole series, or all that remain when they are quick.
+// One method's state over the whole series.
 void SeriesFitter::Refit() {
   Candidate& candidate = candidates_[next_member_++];
   const size_t n = y_.size();
   const auto y = y_.last(std::min(n, kSmoothed));
+  if (candidate.method == ForecastMethod::kRegression) {
+    if (pending_ == nullptr) pending_ = BeginRegression(y_);
+    if (pending_->Advance())
+      candidate.forecaster = std::make_unique<Regression>(std::exchange(pending_, nullptr)->Take());
+    else
+      --next_member_;  // goes on with the next piece
+    return;
+  }
   if (candidate.role == Role::kOther) {
-    candidate.forecaster = FitMethod(candidate.method, y_, 0);
+    candidate.forecaster = FitMethod(candidate.method, y_);
     return;
   }
   const bool again = head_ == n;  // all shapes have been fitted to the whole series

@@ -80,11 +80,13 @@ class SeriesFitter {
 
  private:
   struct Candidate;
+  enum Stage : int;
 
   bool Allows(ForecastMethod method) const;
   void Begin();
   void FitShape();
   void FitOthers();
+  std::unique_ptr<RegressionFit> BeginRegression(std::span<const double> y) const;
   void Roll();
   void Weigh();
   void HoldOut();
@@ -92,7 +94,7 @@ class SeriesFitter {
   uint32_t Windows(size_t values) const;
   void Refit();
   void FallBack(FallbackReason reason);
-  std::unique_ptr<Forecaster> FitMethod(ForecastMethod method, std::span<const double> y, size_t begin) const;
+  std::unique_ptr<Forecaster> FitMethod(ForecastMethod method, std::span<const double> y) const;
   std::vector<double> Weights(bool final) const;
   double Combined(const std::vector<double>& weights, size_t origin, size_t h) const;
 
@@ -108,6 +110,7 @@ class SeriesFitter {
   size_t next_shape_ = 0, next_member_ = 0;
   std::vector<EtsFit> fits_;  // of the head
   std::vector<Candidate> candidates_;
+  std::unique_ptr<RegressionFit> pending_;  // of the regression, that goes on
   std::vector<size_t> origins_;
   std::vector<double> level_;  // mean |y| of the season before each origin
 };

@@ -71,11 +71,12 @@ std::string FormatTime(int64_t time) {
 EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regressors, const EvenOptions& options) {
   EvenSeries even;
   // By value within one time, so that a sum does not depend on the order in which a query gives its rows.
-  std::sort(values.begin(), values.end(), [](const TimedValue& a, const TimedValue& b) {
+  const auto before = [](const TimedValue& a, const TimedValue& b) {
     if (a.time != b.time) return a.time < b.time;
     if (std::isnan(a.y) || std::isnan(b.y)) return std::isnan(a.y) && !std::isnan(b.y);
     return a.y != b.y ? a.y < b.y : a.row < b.row;
-  });
+  };
+  if (!std::is_sorted(values.begin(), values.end(), before)) std::sort(values.begin(), values.end(), before);
   // Nothing is known before the first value or, unless gaps are zero, after the last.
   const auto is_known = [](const TimedValue& v) { return !std::isnan(v.y); };
   const auto first = std::find_if(values.begin(), values.end(), is_known);

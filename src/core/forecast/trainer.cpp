@@ -103,13 +103,18 @@ void ForecastTrainer::Add(const ForecastValue& value) {
     throw Error(ErrorCode::kInvalidParameter, "y is infinite", SeriesText(value.series) + ", " + FormatTime(value.wall),
                 "leave the value out or give null");
   ++result_.rows;
-  const auto [it, added] = numbers_.try_emplace(std::string(value.series), static_cast<uint32_t>(names_.size()));
-  if (added) {
-    names_.emplace_back(value.series);
-    name_bytes_ += 2 * value.series.size() + 160;
+  // Rows of one series often follow each other.
+  if (series_.empty() || names_[series_.back()] != value.series) {
+    const auto [it, added] = numbers_.try_emplace(std::string(value.series), static_cast<uint32_t>(names_.size()));
+    if (added) {
+      names_.emplace_back(value.series);
+      name_bytes_ += 2 * value.series.size() + 160;
+    }
+    series_.push_back(it->second);
+  } else {
+    series_.push_back(series_.back());
   }
   if (!std::isnan(value.y)) ++result_.values;
-  series_.push_back(it->second);
   wall_.push_back(value.wall);
   if (request_.zoned) absolute_.push_back(value.absolute);
   y_.push_back(value.y);
@@ -211,7 +216,7 @@ void ForecastTrainer::Gather() {
   uint32_t asked = 0, most = 0;
   for (const uint32_t series : by_name_) {
     const auto rows = RowsOf(series);
-    if (rows.size() < 2 || rows.size() > 100'000) continue;
+    if (rows.size() < 2 || rows.size() > 2000) continue;
     std::vector<int64_t> times;
     for (const uint32_t row : rows) times.push_back(wall_[row]);
     std::sort(times.begin(), times.end());

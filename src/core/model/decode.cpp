@@ -16,8 +16,8 @@ static constexpr struct {
   std::unique_ptr<ServedModel> (*decode)(std::span<const uint8_t>, Checksum);
 } kKinds[] = {
     {ModelKind::kIntent, Decode<IntentModel>},
-    {ModelKind::kForecast, Decode<ForecastModel>},
     {ModelKind::kTable, Decode<TableModel>},
+    {ModelKind::kForecast, Decode<ForecastModel>},
 };
 
 std::unique_ptr<ServedModel> DecodeModel(std::span<const uint8_t> artifact, Checksum checksum) {
