@@ -98,7 +98,7 @@ optimise      := $(if $(SANITIZE),,-O3)
 
 $(BUILD_DIR)/core/%.o: src/core/%.cpp Makefile | $(BUILD_DIR)/headers-found
 	@$(MKDIR_P) $(@D)
-	$(CXX) $(CXXFLAGS) $(if $(filter linear/% intent/% tabular/%,$*),$(optimise)) -Wshadow $(core_cppflags) -MMD -MP -c -o $@ $<
+	$(CXX) $(CXXFLAGS) $(if $(filter forecast/% intent/% linear/% neural/% tabular/%,$*),$(optimise)) -Wshadow $(core_cppflags) -MMD -MP -c -o $@ $<
 
 $(BUILD_DIR)/pg/%.o: src/pg/%.cpp Makefile $(EXTENSION).control | $(BUILD_DIR)/headers-found
 	@$(MKDIR_P) $(@D)

@@ -35,9 +35,9 @@ select verify_model(id) ->> 'matches' as matches from ai_model_metadata where mo
 reset pg_retrain.max_threads;
 
 -- an incremental run starts from nothing and says so
-select v.metrics -> 'start' ->> 'from' as "from", v.metrics -> 'start' ->> 'reason' as reason
-from train_intent_model('m', 'incremental', p_source => 'select text, intent, split from lessons', p_promote => 'never') r
-join ai_model_versions v on v.id = r.model_version_id;
+select model_version_id as version
+from train_intent_model('m', 'incremental', p_source => 'select text, intent, split from lessons', p_promote => 'never') \gset
+select metrics -> 'start' ->> 'from' as "from", metrics -> 'start' ->> 'reason' as reason from ai_model_versions where id = :version;
 
 -- what does not fit together, or into memory
 select train_intent_model('m', p_config => '{"calibration": "sigmoid"}', p_source => 'select text, intent from lessons');

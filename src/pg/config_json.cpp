@@ -16,11 +16,23 @@ static double number_of(Numeric numeric) {
   return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(numeric)));
 }
 
-// An array of numbers becomes numbers; any other array or an object is a value of another type.
+static void read_strings(JsonbContainer* container, int n, retrain::ConfigValue* value) {
+  auto* strings = static_cast<std::string_view*>(palloc0(sizeof(std::string_view) * n));
+  for (int i = 0; i < n; ++i) {
+    JsonbValue* element = getIthJsonbValueFromContainer(container, static_cast<uint32>(i));
+    if (element->type != jbvString) return;
+    strings[i] = utf8_of_bytes(element->val.string.val, element->val.string.len);
+  }
+  value->type = retrain::ConfigValue::Type::kStrings;
+  value->strings = {strings, static_cast<size_t>(n)};
+}
+
+// An array of numbers becomes numbers, one of texts texts; any other array or an object is a value of another type.
 static void read_container(JsonbContainer* container, retrain::ConfigValue* value) {
   value->type = retrain::ConfigValue::Type::kOther;
   if (!JsonContainerIsArray(container)) return;
   const int n = JsonContainerSize(container);
+  if (n > 0 && getIthJsonbValueFromContainer(container, 0)->type == jbvString) return read_strings(container, n, value);
   auto* numbers = static_cast<double*>(palloc(sizeof(double) * (n + 1)));
   for (int i = 0; i < n; ++i) {
     JsonbValue* element = getIthJsonbValueFromContainer(container, static_cast<uint32>(i));

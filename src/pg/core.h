@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/stop.h"
 #include "core/codec/container.h"
+#include "core/forecast/trainer.h"
 #include "core/intent/model.h"
 #include "core/intent/trainer.h"
 #include "core/segments/rfm.h"

@@ -14,13 +14,13 @@ extern "C" {
 static constexpr long kFirstFetch = 4, kLargestFetch = 512;
 static constexpr uint64 kBytesPerFetch = 1 << 20;
 
-[[noreturn]] static void refuse_query(const char* example, const char* detail) {
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source must be one SELECT statement"),
+[[noreturn]] static void refuse_query(const char* argument, const char* example, const char* detail) {
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be one SELECT statement", argument),
                   detail != nullptr ? errdetail("%s", detail) : 0, errhint("for example: '%s'", example)));
 }
 
 // Anything but one SELECT is refused before it runs.
-static void check_select(SPIPlanPtr plan, const char* example) {
+static void check_select(SPIPlanPtr plan, const char* argument, const char* example) {
   List* sources = SPI_plan_get_plan_sources(plan);
   bool select = list_length(sources) == 1;
   if (select) {
@@ -31,7 +31,7 @@ static void check_select(SPIPlanPtr plan, const char* example) {
       select = query->commandType == CMD_SELECT && query->utilityStmt == nullptr && !query->hasModifyingCTE;
     }
   }
-  if (!select) refuse_query(example, nullptr);
+  if (!select) refuse_query(argument, example, nullptr);
 }
 
 static void fetch_rows(Portal portal, const RowReader& reader) {
@@ -70,8 +70,8 @@ void read_source(const char* query, bool own, const char* example, const RowRead
   const bool was_read_only = XactReadOnly;
   XactReadOnly = true;
   SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);
-  if (plan == nullptr) refuse_query(example, psprintf("SPI code %s.", SPI_result_code_string(SPI_result)));
-  if (!own) check_select(plan, example);
+  if (plan == nullptr) refuse_query("p_source", example, psprintf("SPI code %s.", SPI_result_code_string(SPI_result)));
+  if (!own) check_select(plan, "p_source", example);
   // Not "read only" in SPI's sense, which would reuse the caller's snapshot: rows committed while this training waited for
   // another one, and the splits it has just assigned, must be seen.
   Portal portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, false);
@@ -81,4 +81,18 @@ void read_source(const char* query, bool own, const char* example, const RowRead
   SPI_cursor_close(portal);
   SPI_freeplan(plan);
   if (own) restore_search_path(nest_level);
+}
+
+void read_stable_source(const char* query, const char* argument, const char* example, const RowReader& reader) {
+  const bool was_read_only = XactReadOnly;
+  XactReadOnly = true;
+  SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);
+  if (plan == nullptr) refuse_query(argument, example, psprintf("SPI code %s.", SPI_result_code_string(SPI_result)));
+  check_select(plan, argument, example);
+  Portal portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
+  reader.describe(portal->tupDesc, reader.arg);
+  fetch_rows(portal, reader);
+  XactReadOnly = was_read_only;
+  SPI_cursor_close(portal);
+  SPI_freeplan(plan);
 }

@@ -21,3 +21,7 @@ struct RowReader {
 // search_path that own statements have; a caller's must be exactly one SELECT, else error 22023 with `example` as its hint.
 // Interrupts act between rows, and the progress view counts them.
 void read_source(const char* query, bool own, const char* example, const RowReader& reader);
+
+// The same for a stable function's query: read under the snapshot of the statement that calls it. `argument` is what an
+// error calls the query.
+void read_stable_source(const char* query, const char* argument, const char* example, const RowReader& reader);

@@ -37,12 +37,14 @@ as $function$
     ('function', 'predict_intents', 'execute', null, array['predictor']),
     ('function', 'classify_intent', 'execute', null, array['predictor']),
     ('function', 'explain_intent', 'execute', null, array['predictor']),
+    ('function', 'forecast', 'execute', null, array['predictor']),
     ('function', 'retrain_text_key', 'execute', null, array['predictor', 'reader']),
     ('function', 'retrain_interaction_is_valid', 'execute', null, array['predictor', 'reader']),
     ('function', 'retrain_identity_text', 'execute', null, array['predictor', 'reader']),
     ('function', 'retrain_cache_stats', 'execute', null, array['predictor', 'reader']),
     ('function', 'retrain_shared_cache_stats', 'execute', null, array['predictor', 'reader']),
     ('function', 'retrain_config_reference', 'execute', null, array['predictor', 'reader']),
+    ('function', 'retrain_forecast_reference', 'execute', null, array['predictor', 'reader']),
     ('table', 'ai_model_versions', 'select', array['id', 'model_name', 'version', 'artifact', 'artifact_sha256',
       'artifact_crc32c', 'artifact_bytes', 'labels', 'confidence_threshold', 'is_active', 'status'], array['predictor']),
     ('table', 'ai_models', 'select', array['model_name', 'task', 'confidence_threshold', 'enabled'],
@@ -172,6 +174,8 @@ as $function$
 
     -- training and the registry
     ('function', 'train_intent_model', 'execute', null, array['trainer']),
+    ('function', 'train_forecast', 'execute', null, array['trainer']),
+    ('function', 'retrain_check_stored_holidays', 'execute', null, array['trainer']),
     ('function', 'verify_model', 'execute', null, array['trainer']),
     ('function', 'promote_model', 'execute', null, array['trainer']),
     ('function', 'rollback_model', 'execute', null, array['trainer']),

@@ -1,13 +1,15 @@
 -- Retraining by itself: when a model is due, training those that are, and pg_cron to ask every few minutes.
 
--- Who a model's source was given by: no scheduled training runs a query that somebody else wrote. A restored row keeps
--- what it says; a user whose rows are restricted cannot name another.
+-- Who a model's source was given by: no scheduled training runs a query that somebody else wrote, and the holidays of a
+-- forecast are a query too. A restored row keeps what it says; a user whose rows are restricted cannot name another.
 create function @extschema@.retrain_model_source_before_write() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if tg_op = 'UPDATE' and new.source is not distinct from old.source then
+  if tg_op = 'UPDATE' and new.source is not distinct from old.source
+    and (new.config -> 'holidays') is not distinct from (old.config -> 'holidays')
+  then
     if not @extschema@.retrain_unrestricted() then
       new.source_set_by := old.source_set_by;
     end if;

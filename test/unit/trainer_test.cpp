@@ -144,6 +144,56 @@ TEST(Trainer, ContributionsAndBiasAddUpToTheMargin) {
   }
 }
 
+TEST(Trainer, TuningKeepsWhatNothingBeats) {
+  const auto rows = Lessons(300);
+  TrainingRequest request = Request();
+  request.config.tune = true;
+  const TrainingResult plain = Train(Request(), rows), tuned = Train(request, rows);
+  ASSERT_FALSE(tuned.failed) << tuned.failure;
+  EXPECT_TRUE(plain.tuning.empty());
+  ASSERT_GE(tuned.tuning.size(), 8u);
+  size_t chosen = 0;
+  for (const TuningTrial& trial : tuned.tuning) chosen += trial.chosen;
+  EXPECT_EQ(chosen, 1u);
+  EXPECT_TRUE(tuned.tuning[0].chosen);
+  EXPECT_EQ(tuned.tuning_rows, tuned.training_rows);
+  EXPECT_FALSE(tuned.config.tune);
+  EXPECT_EQ(ToJson(tuned.config), ToJson(plain.config));
+  // The n-grams that were read for the other candidates leave no trace.
+  EXPECT_EQ(tuned.artifact, plain.artifact);
+  const std::string json = ToJson(tuned);
+  EXPECT_NE(json.find("\"tuning\":{\"rows\":240,\"trials\":[{\"word_ngrams\":[1,2],\"char_ngrams\":[2,4],\"c\":3,"),
+            std::string::npos);
+}
+
+// Whether the answer is "yes" depends on two words that stand side by side, and single words say nothing.
+TEST(Trainer, TuningFindsTheNgramsThatTellTheIntentsApart) {
+  std::vector<Row> rows;
+  const char* const words[] = {"uno", "dos"};
+  for (int i = 0; i < 400; ++i) {
+    const int a = i & 1, b = i >> 1 & 1, filler = i / 4;
+    Row row;
+    row.text = "n" + std::to_string(filler) + " " + words[a] + " " + words[b] + " m" + std::to_string(filler * 7 % 50);
+    row.label = a == b ? "same" : "other";
+    row.split = i % 5 == 0 ? "test" : "train";
+    rows.push_back(row);
+  }
+  TrainingRequest request = Request();
+  request.config.analyzer.word_ngrams = {1, 1};
+  request.config.tune = true;
+  const TrainingResult result = Train(request, rows);
+  ASSERT_FALSE(result.failed) << result.failure;
+  EXPECT_GE(result.config.analyzer.word_ngrams.max, 2);
+  EXPECT_FALSE(result.tuning[0].chosen);
+  EXPECT_GE(result.candidate.all.accuracy, 0.95);
+  // A training with what was chosen is the same training, and so are others of any threads and steps.
+  TrainingRequest again = Request();
+  again.config = result.config;
+  EXPECT_EQ(Train(again, rows).artifact, result.artifact);
+  request.threads = 4;
+  EXPECT_EQ(Train(request, rows, std::chrono::microseconds(1)).artifact, result.artifact);
+}
+
 TrainingRequest Accurate() {
   TrainingRequest request = Request();
   const ConfigValue preset{"preset", ConfigValue::Type::kString, false, 0, "accurate", {}};

@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 
 #include "core/base/error.h"
 #include "core/base/json.h"
-#include "core/base/utf8_clip.h"
 #include "core/linear/linear.h"
 
 namespace retrain {
@@ -112,6 +110,10 @@ const Parameter kParameters[] = {
      "accurate adds networks to default",
      [](IntentConfig&, const ConfigValue&) { return true; },
      [](const IntentConfig& c, JsonWriter& json) { json.String(c.preset); }},
+    {"tune", "boolean", "true | false",
+     "choose c, word_ngrams and char_ngrams by cross-validation; the version records the choice and what was tried",
+     [](IntentConfig& c, const ConfigValue& v) { return SetBool(v, c.tune); },
+     [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.tune); }},
     {"classifier", "text", "linear_svm | logistic_regression", "linear classifier trained on the features",
      [](IntentConfig& c, const ConfigValue& v) {
        if (v.type != Type::kString) return false;
@@ -289,65 +291,10 @@ const Parameter kParameters[] = {
      }},
 };
 
-// Levenshtein distance of two short names.
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
-
-std::string Quoted(std::string_view text) { return "\"" + Shortened(text, 100) + "\""; }
-
-std::string Describe(const ConfigValue& v) {
-  JsonWriter json;
-  switch (v.type) {
-    case Type::kNull:
-      return "null";
-    case Type::kBool:
-      return v.boolean ? "true" : "false";
-    case Type::kNumber:
-      return std::isfinite(v.number) ? json.Number(v.number).Take() : "a number out of range";
-    case Type::kString:
-      return Quoted(v.string);
-    case Type::kNumbers:
-      json.Array();
-      for (const double number : v.numbers) json.Number(number);
-      return json.Close().Take();
-    case Type::kOther:
-      break;
-  }
-  return "a value of another type";
-}
-
-[[noreturn]] void RejectKey(std::string_view key) {
-  const Parameter* closest = nullptr;
-  size_t distance = 0;
-  std::string known;
-  for (const auto& parameter : kParameters) {
-    known += (known.empty() ? "" : ", ") + std::string(parameter.name);
-    if (key.size() < 2 || key.size() > 40) continue;
-    const size_t d = EditDistance(key, parameter.name);
-    if (closest == nullptr || d < distance) closest = &parameter, distance = d;
-  }
-  const bool close = closest != nullptr && distance <= std::max<size_t>(2, std::string_view(closest->name).size() / 3);
-  throw Error(ErrorCode::kInvalidParameter, "unknown configuration key " + Quoted(key), "known keys: " + known,
-              close ? "did you mean \"" + std::string(closest->name) + "\"?" : "remove the key");
-}
-
-[[noreturn]] void RejectValue(const Parameter& parameter, const ConfigValue& value) {
-  throw Error(ErrorCode::kInvalidParameter,
-              "invalid value for configuration key \"" + std::string(parameter.name) + "\"",
-              "given " + Describe(value) + ", accepted: " + parameter.range,
-              std::string(parameter.name) + ": " + parameter.description);
+std::vector<const char*> Names() {
+  std::vector<const char*> names;
+  for (const auto& parameter : kParameters) names.push_back(parameter.name);
+  return names;
 }
 
 }  // namespace
@@ -355,12 +302,13 @@ std::string Describe(const ConfigValue& v) {
 IntentConfig ParseIntentConfig(std::span<const ConfigValue> values) {
   IntentConfig config;
   for (const auto& value : values)
-    if (value.key == kParameters[0].name && !ApplyPreset(config, value)) RejectValue(kParameters[0], value);
+    if (value.key == kParameters[0].name && !ApplyPreset(config, value))
+      RejectConfigValue(value, kParameters[0].range, kParameters[0].description);
   for (const auto& value : values) {
     const auto* parameter = std::find_if(std::begin(kParameters), std::end(kParameters),
                                          [&](const Parameter& p) { return value.key == p.name; });
-    if (parameter == std::end(kParameters)) RejectKey(value.key);
-    if (!parameter->set(config, value)) RejectValue(*parameter, value);
+    if (parameter == std::end(kParameters)) RejectConfigKey(value.key, Names());
+    if (!parameter->set(config, value)) RejectConfigValue(value, parameter->range, parameter->description);
   }
   if (!config.analyzer.word_ngrams.enabled() && !config.analyzer.char_ngrams.enabled() && !config.analyzer.text_stats)
     throw Error(ErrorCode::kInvalidParameter, "configuration leaves no features",

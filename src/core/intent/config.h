@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/config_value.h"
 #include "core/linear/calibration.h"
 #include "core/text/analyzer.h"
 
@@ -24,6 +25,7 @@ struct IntentConfig {
   double min_df = 0;          // 0: chosen from the number of training rows; >= 1 a count, below 1 a share
   double max_df = 1.0;        // <= 1 a share, above 1 a count
   uint32_t max_features = 0;  // per kind of n-gram; 0: no limit
+  bool tune = false;          // choose c and the n-grams by cross-validation
   std::string classifier = "linear_svm";
   double c = 3.0;
   bool balanced = true;   // class weights n / (K n_k)
@@ -36,17 +38,6 @@ struct IntentConfig {
   double target_precision = 0;  // of the answers that are decided; 0: the threshold is given
   uint64_t seed = 42;
   std::array<double, 3> split{0.70, 0.15, 0.15};  // train, validation, test
-};
-
-// One key of a configuration as the caller found it. Exactly the member that `type` names is meaningful.
-struct ConfigValue {
-  enum class Type { kNull, kBool, kNumber, kString, kNumbers, kOther };
-  std::string_view key;
-  Type type = Type::kNull;
-  bool boolean = false;
-  double number = 0;
-  std::string_view string;
-  std::span<const double> numbers;
 };
 
 // Applies the preset first, then every other key. Throws Error(kInvalidParameter) that names the key, the accepted

@@ -36,6 +36,9 @@ inline constexpr double kWeightingFrom = 10, kFittingFrom = 15, kEvaluatingFrom 
 // Where no row could be held out.
 inline constexpr Blend kUnmeasuredBlend{1.0f, 0.8f};
 
+// The widest n-grams that tuning tries.
+inline constexpr NgramRange kTunedWords{1, 3}, kTunedChars{2, 5};
+
 const ClassifierEntry& ClassifierOf(const IntentConfig& config);
 
 // A row that the model had not seen, as the model sees it.
@@ -50,6 +53,11 @@ struct IntentTrainer::Fitting {
   std::vector<uint32_t> order;       // training rows, ascending key
   std::vector<uint32_t> validation;  // validation rows, likewise
   std::vector<uint32_t> class_of;    // dataset label -> class of the model, or UINT32_MAX
+  uint64_t all_rows = 0;             // training rows, also while `order` is a sample of them
+  bool widened = false;              // the dataset's terms are more than the configuration asks for
+  bool tuning = false;               // candidates are being compared
+  double tuned = 0;                  // share of that
+  std::vector<uint8_t> unwanted;     // per provisional term, when widened
   std::vector<uint32_t> column_of;   // provisional term -> column, or kNoTerm
   IntentModelParts parts;
   SparseMatrix matrix;

@@ -84,6 +84,17 @@ void WriteStart(JsonWriter& json, const TrainingStart& start) {
   json.Close();
 }
 
+void WriteTuning(JsonWriter& json, const TrainingResult& r) {
+  json.Key("tuning").Object().Key("rows").Integer(static_cast<int64_t>(r.tuning_rows)).Key("trials").Array();
+  for (const TuningTrial& trial : r.tuning) {
+    json.Object().Key("word_ngrams").Array().Integer(trial.word_ngrams.min).Integer(trial.word_ngrams.max).Close();
+    json.Key("char_ngrams").Array().Integer(trial.char_ngrams.min).Integer(trial.char_ngrams.max).Close();
+    json.Key("c").Number(trial.c).Key("accuracy").Number(trial.accuracy).Key("log_loss").Number(trial.log_loss);
+    json.Key("chosen").Bool(trial.chosen).Close();
+  }
+  json.Close().Close();
+}
+
 void WriteScores(JsonWriter& json, const TrainingResult& r) {
   const Metrics& m = r.candidate.all;
   if (m.rows > 0) {
@@ -168,6 +179,7 @@ std::string ToJson(const TrainingResult& r) {
     json.Key("recent");
     r.candidate.recent.rows > 0 ? WriteNumbers(json, r.candidate.recent) : void(json.Null());
     WriteDecisions(json, r);
+    if (!r.tuning.empty()) WriteTuning(json, r);
     if (r.incremental) {
       json.Key("start");
       WriteStart(json, r.start);

@@ -14,10 +14,21 @@ namespace {
 // A byte of text can become tens of bytes of terms, so long rows are checked one by one.
 constexpr uint64_t kBytesPerBudgetCheck = 64 * 1024;
 
+// Tuning tries n-grams beyond those that are configured, so they are all read.
+IntentConfig WidenedFor(const IntentConfig& config) {
+  IntentConfig wide = config;
+  if (!config.tune) return wide;
+  NgramRange &words = wide.analyzer.word_ngrams, &chars = wide.analyzer.char_ngrams;
+  words = {1, std::max(words.max, kTunedWords.max)};
+  chars = {chars.enabled() ? std::min(chars.min, kTunedChars.min) : kTunedChars.min,
+           std::max(chars.max, kTunedChars.max)};
+  return wide;
+}
+
 }  // namespace
 
 IntentTrainer::IntentTrainer(TrainingRequest request)
-    : request_(std::move(request)), dataset_(request_.config), fitting_(std::make_unique<Fitting>()) {
+    : request_(std::move(request)), dataset_(WidenedFor(request_.config)), fitting_(std::make_unique<Fitting>()) {
   result_.config = request_.config;
   result_.confidence_threshold = request_.confidence_threshold;
 }
@@ -61,18 +72,25 @@ TrainingProgress IntentTrainer::Progress() const {
     progress.percent = f.fit_from + (f.fit_to - f.fit_from) * done;
     progress.done = static_cast<uint64_t>(1000 * (progress.percent - kFittingFrom) / (kEvaluatingFrom - kFittingFrom));
   }
+  // Half of a training that tunes is the tuning.
+  if (f.tuning)
+    progress.percent = 50 * f.tuned;
+  else if (f.widened)
+    progress.percent = 50 + progress.percent / 2;
   return progress;
 }
 
 // In a coroutine no braced list may live across a pause: gcc before 13 keeps its array outside the coroutine's frame.
 Resumable IntentTrainer::Run() {
   using Stage = Resumable (IntentTrainer::*)();
-  static constexpr Stage kStages[] = {&IntentTrainer::Weigh, &IntentTrainer::Fit, &IntentTrainer::Score};
+  static constexpr Stage kStages[] = {&IntentTrainer::Tune, &IntentTrainer::Weigh, &IntentTrainer::Fit,
+                                      &IntentTrainer::Score};
   CheckBudget(dataset_.bytes(), "reading the rows");
-  MapLabels();
+  Resumable part = MapLabels();
+  while (!part.Resume()) co_await Pause{};
   if (Check()) {
     for (const Stage stage : kStages) {
-      Resumable part = (this->*stage)();
+      part = (this->*stage)();
       while (!part.Resume()) co_await Pause{};
       co_await Pause{};
     }
@@ -81,18 +99,32 @@ Resumable IntentTrainer::Run() {
   progress_ = {TrainingPhase::kDone, 1, 1, 100};
 }
 
-// Sorts the rows so that nothing depends on the order in which they came, and numbers the intents.
-void IntentTrainer::MapLabels() {
+// Sorts the rows so that nothing depends on the order in which they came, and numbers the intents. Keys are hashes, so
+// their first bytes deal the rows into buckets that a moment sorts.
+Resumable IntentTrainer::MapLabels() {
+  static constexpr Split kSplits[] = {Split::kTrain, Split::kValidation, Split::kTest};
+  constexpr size_t kBuckets = 256, kRowsPerPause = 16384;
   const auto& rows = dataset_.rows();
-  std::vector<uint32_t> all(rows.size());
-  std::iota(all.begin(), all.end(), 0u);
-  std::sort(all.begin(), all.end(), [&](uint32_t a, uint32_t b) {
-    return std::tie(rows[a].split, rows[a].key) < std::tie(rows[b].split, rows[b].key);
-  });
+  std::vector<uint32_t> all;
+  all.reserve(rows.size());
+  for (const Split split : kSplits) {
+    std::vector<std::vector<uint32_t>> buckets(kBuckets);
+    for (uint32_t i = 0; i < rows.size(); ++i) {
+      if (rows[i].split == split) buckets[rows[i].key[0]].push_back(i);
+      if (i % kRowsPerPause == 0 && Pausing()) co_await Pause{};
+    }
+    for (std::vector<uint32_t>& bucket : buckets) {
+      std::sort(bucket.begin(), bucket.end(), [&](uint32_t x, uint32_t y) { return rows[x].key < rows[y].key; });
+      all.insert(all.end(), bucket.begin(), bucket.end());
+      if (Pausing()) co_await Pause{};
+    }
+  }
   const auto& labels = dataset_.labels();
   std::vector<bool> in_training(labels.size()), in_test(labels.size());
   std::string record;
-  for (const uint32_t i : all) {
+  for (size_t at = 0; at < all.size(); ++at) {
+    if (at % kRowsPerPause == 0 && Pausing()) co_await Pause{};
+    const uint32_t i = all[at];
     const DatasetRow& row = rows[i];
     if (row.split == Split::kTrain) {
       fitting_->order.push_back(i);

@@ -70,6 +70,13 @@ struct LabelIssue {
   float given_probability = 0, suggested_probability = 0;
 };
 
+// What one candidate of a tuning did on rows that its fits had not seen.
+struct TuningTrial {
+  NgramRange word_ngrams, char_ngrams;
+  double c = 0, accuracy = 0, log_loss = 0;
+  bool chosen = false;
+};
+
 struct TrainingResult {
   bool failed = false;
   std::string failure;  // one sentence: why a model could not be trained from these rows
@@ -84,6 +91,8 @@ struct TrainingResult {
   uint64_t features = 0;
   float confidence_threshold = 0;  // of the version: the one given, or a higher one for the target precision
   PrecisionTarget precision_target;
+  std::vector<TuningTrial> tuning;  // in the order in which they were tried; empty: nothing was tuned
+  uint64_t tuning_rows = 0;
   uint64_t limit_rows = 0;              // rows that familiarity and the threshold are measured by; 0: none could be
   bool limits_from_validation = false;  // they are validation rows, not held-out training rows
   Decisions decisions;
@@ -116,7 +125,7 @@ class IntentTrainer final : public Training {
   Resumable Run();
   Resumable Weigh();
   Resumable Fit();
-  Resumable FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows);
+  Resumable FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows, double c);
   void DealFolds(int folds);
   void FitCalibration();
   Resumable FitNetworks();
@@ -133,8 +142,12 @@ class IntentTrainer final : public Training {
   Resumable ScoreVersion(const IntentModel& model, bool live);
   std::vector<uint32_t> NumberLabels(const IntentModel& model);
   bool Check();
-  void MapLabels();
-  void SelectVocabulary();
+  Resumable MapLabels();
+  Resumable Tune();
+  Resumable Compare(const TuningTrial& candidate, TuningTrial& best, std::vector<uint8_t>& best_right);
+  Resumable CrossValidate(TuningTrial& trial, std::vector<uint8_t>& right);
+  bool IsWanted(uint32_t term) const;
+  Resumable SelectVocabulary();
   float WeighRow(const DatasetRow& row, std::vector<uint32_t>& columns, std::vector<SparseEntry>& entries) const;
   void WeighClasses();
   void FindStart();

@@ -20,8 +20,9 @@ void IntentTrainer::WeighClasses() {
   const size_t n_classes = result_.labels.size();
   std::vector<uint64_t> support(n_classes);
   for (const uint32_t label : f.labels) ++support[label];
-  for (const uint64_t rows : support)
-    f.class_weights.push_back(request_.config.balanced
+  f.class_weights.clear();
+  for (const uint64_t rows : support)  // a sample may have none of some
+    f.class_weights.push_back(request_.config.balanced && rows > 0
                                   ? static_cast<float>(static_cast<double>(f.labels.size()) /
                                                        (static_cast<double>(n_classes) * static_cast<double>(rows)))
                                   : 1.0f);
@@ -57,14 +58,14 @@ Resumable IntentTrainer::Fit() {
   bool keep = held_out && !request_.find_label_issues && MayKeepCalibration();
   if (keep || networks) f.fit_to = networks ? 35 : (kFittingFrom + kEvaluatingFrom) / 2;
   const DualSolution* start = result_.start.from_live ? &f.restart.start : nullptr;
-  Resumable part = FitOnce(keep ? 0 : folds, start, f.restart.fresh_rows);
+  Resumable part = FitOnce(keep ? 0 : folds, start, f.restart.fresh_rows, config.c);
   while (!part.Resume()) co_await Pause{};
   if (keep && !CalibrationHolds()) {
     keep = false;
     f.fit_from = f.fit_to;
     f.fit_to = kEvaluatingFrom;
     std::optional<DualSolution> duals = std::move(f.duals);
-    part = FitOnce(folds, duals ? &*duals : start, std::span<const uint32_t>{});
+    part = FitOnce(folds, duals ? &*duals : start, std::span<const uint32_t>{}, config.c);
     while (!part.Resume()) co_await Pause{};
   }
   if (networks) {
@@ -99,25 +100,27 @@ Resumable IntentTrainer::Fit() {
   f.parts = {};
 }
 
-Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows) {
+Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows, double c) {
   Fitting& f = *fitting_;
   const ClassifierEntry& classifier = ClassifierOf(request_.config);
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
+  const uint64_t other_start = start != nullptr && start != &f.restart.start ? start->bytes() : 0;
   const uint64_t scored = folds < 2 ? fresh_rows.size() * uint64_t{n_classes} * sizeof(float) : 0;
-  CheckBudget(dataset_.bytes() + f.matrix.bytes() + f.restart.start.bytes() + scored +
+  CheckBudget(dataset_.bytes() + f.matrix.bytes() + f.restart.start.bytes() + other_start + scored +
                   classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, request_.threads,
                                        f.held_out_stride),
               "fitting");
   const LinearProblem problem{&f.matrix, f.labels, f.row_weights, f.class_weights, n_classes};
   LinearOptions options;
-  options.c = request_.config.c;
+  options.c = c;
   options.seed = request_.config.seed;
   options.folds = folds;
   options.fold_of_row = f.folds;
   options.held_out_stride = f.held_out_stride;
   options.start = start;
   options.fresh_rows = fresh_rows;
-  options.keep_duals = classifier.has_duals && !request_.find_label_issues && request_.config.networks == 0;
+  options.keep_duals =
+      classifier.has_duals && (f.tuning || (!request_.find_label_issues && request_.config.networks == 0));
   f.fit = classifier.make(problem, options);
   while (!f.fit->Step(*budget_)) co_await Pause{};
   f.parts.weights = f.fit->TakeWeights();

@@ -18,15 +18,42 @@ double ChosenMinDf(const IntentConfig& config, size_t rows) {
 
 }  // namespace
 
-void IntentTrainer::SelectVocabulary() {
+// Whether the configuration has n-grams of this length; a tuned dataset holds more than the configuration asks for.
+bool IntentTrainer::IsWanted(uint32_t term) const {
+  const VocabularyBuilder& vocabulary = dataset_.vocabulary();
+  const std::string_view bytes = vocabulary.term(term);
+  const bool is_word = vocabulary.kind(term) == FeatureKind::kWord;
+  // Words stand between spaces; characters begin with a byte that continues none.
+  const auto length = static_cast<size_t>(
+      is_word ? 1 + std::count(bytes.begin(), bytes.end(), ' ')
+              : std::count_if(bytes.begin(), bytes.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  const NgramRange& range = is_word ? result_.config.analyzer.word_ngrams : result_.config.analyzer.char_ngrams;
+  return range.enabled() && length >= range.min && length <= range.max;
+}
+
+Resumable IntentTrainer::SelectVocabulary() {
   Fitting& f = *fitting_;
   const auto& vocabulary = dataset_.vocabulary();
+  f.unwanted.clear();
+  if (f.widened) {
+    f.unwanted.resize(vocabulary.size());
+    for (uint32_t term = 0; term < vocabulary.size(); ++term) {
+      if (term % kSliceTerms == 0 && Pausing()) co_await Pause{};
+      f.unwanted[term] = !IsWanted(term);
+    }
+  }
   std::vector<uint32_t> document_frequency(vocabulary.size()), last_row(vocabulary.size(), UINT32_MAX);
   std::vector<uint64_t> corpus_frequency(vocabulary.size());
+  uint64_t read = 0;
   for (const uint32_t i : f.order) {
     const DatasetRow& row = dataset_.rows()[i];
+    if ((read += row.n_terms) >= kSliceTerms) {
+      read = 0;
+      if (Pausing()) co_await Pause{};
+    }
     for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
       const uint32_t term = dataset_.terms()[t];
+      if (f.widened && f.unwanted[term]) continue;
       ++corpus_frequency[term];
       if (last_row[term] == i) continue;
       last_row[term] = i;
@@ -34,7 +61,8 @@ void IntentTrainer::SelectVocabulary() {
     }
   }
   IntentConfig& config = result_.config;
-  config.min_df = ChosenMinDf(config, f.order.size());
+  config.min_df = ChosenMinDf(request_.config, f.all_rows);
+  co_await Pause{};
   try {
     f.column_of = SelectTerms(vocabulary, document_frequency, corpus_frequency, f.order.size(),
                               {config.min_df, config.max_df, config.max_features}, budget_->stop);
@@ -43,7 +71,10 @@ void IntentTrainer::SelectVocabulary() {
     if (error.code() != ErrorCode::kInvalidParameter) throw;
     f.column_of.assign(vocabulary.size(), kNoTerm);
   }
+  co_await Pause{};
   FeatureSpace& space = f.parts.space;
+  space = {};
+  f.parts.idf.clear();
   for (uint32_t term = 0; term < f.column_of.size(); ++term) {
     const uint32_t column = f.column_of[term];
     if (column == kNoTerm) continue;
@@ -65,8 +96,11 @@ float IntentTrainer::WeighRow(const DatasetRow& row, std::vector<uint32_t>& colu
                               std::vector<SparseEntry>& entries) const {
   const Fitting& f = *fitting_;
   columns.clear();
+  uint64_t n_terms = 0;
   for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
     const uint32_t column = f.column_of[dataset_.terms()[t]];
+    if (f.widened && f.unwanted[dataset_.terms()[t]]) continue;
+    ++n_terms;
     if (column != kNoTerm) columns.push_back(column);
   }
   std::sort(columns.begin(), columns.end());
@@ -79,7 +113,7 @@ float IntentTrainer::WeighRow(const DatasetRow& row, std::vector<uint32_t>& colu
   }
   const auto terms = std::span(entries).subspan(first);
   const auto is_lone = [&f](const SparseEntry& entry) { return f.parts.idf[entry.column] >= f.lone_idf; };
-  uint64_t unseen = row.n_terms - columns.size();
+  uint64_t unseen = n_terms - columns.size();
   for (const auto& entry : terms)
     if (is_lone(entry)) unseen += static_cast<uint64_t>(entry.value);
   const double squares =
@@ -103,7 +137,12 @@ Resumable IntentTrainer::Weigh() {
   };
   Fitting& f = *fitting_;
   progress_ = {TrainingPhase::kWeighting, 0, f.order.size(), kWeightingFrom};
-  SelectVocabulary();
+  f.matrix = {};
+  f.labels.clear();
+  f.row_weights.clear();
+  f.known.clear();
+  Resumable part = SelectVocabulary();
+  while (!part.Resume()) co_await Pause{};
   if (f.parts.space.columns() == 0) {
     result_.failed = true;
     result_.failure = "no features: min_df and max_df leave none of the n-grams of " + std::to_string(f.order.size()) +
@@ -154,6 +193,8 @@ Resumable IntentTrainer::Weigh() {
     f.row_weights.push_back(rows[i].weight * static_cast<float>(rows[i].human ? request_.human_weight : 1));
   }
   f.column_of = {};
+  if (f.tuning) co_return;
+  f.unwanted = {};
   dataset_.ReleaseTerms();
 }
 

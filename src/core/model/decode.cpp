@@ -1,4 +1,5 @@
 // The table of the kinds of models: one line for each.
+#include "core/forecast/model.h"
 #include "core/intent/model.h"
 #include "core/model/served_model.h"
 #include "core/tabular/table_model.h"
@@ -15,6 +16,7 @@ static constexpr struct {
   std::unique_ptr<ServedModel> (*decode)(std::span<const uint8_t>, Checksum);
 } kKinds[] = {
     {ModelKind::kIntent, Decode<IntentModel>},
+    {ModelKind::kForecast, Decode<ForecastModel>},
     {ModelKind::kTable, Decode<TableModel>},
 };
 

@@ -100,7 +100,7 @@ bool Encoder::AddDense(const TableColumn& column, size_t first, size_t n, const 
   };
   const Moments whole = instant ? add(DensePart::kValue) : MomentsOf(column, DensePart::kValue, first, n);
   if (column.kind == ColumnKind::kTime && options.date_parts && whole.missing < n && !whole.constant)
-    for (const DensePart part : {DensePart::kMonth, DensePart::kWeekday, DensePart::kHour}) add(part);
+    for (const DensePart part : {DensePart::kMonth, DensePart::kWeekday, DensePart::kHourOfDay}) add(part);
   // A column that is null now and then says something by being null, also where its value never changes.
   if (whole.missing > 0 && whole.missing < n) dense_.push_back({place, DensePart::kMissing, 0, 1});
   return dense_.size() > before;
@@ -176,7 +176,7 @@ std::string Encoder::DenseName(size_t i) const {
       return name + " month";
     case DensePart::kWeekday:
       return name + " weekday";
-    case DensePart::kHour:
+    case DensePart::kHourOfDay:
       return name + " hour";
     default:
       return name;
@@ -290,7 +290,7 @@ Encoder Encoder::Read(ByteReader& in) {
     feature.scale = in.Get<double>();
     if (feature.column >= n_columns || encoder.columns_[feature.column].kind == ColumnKind::kCategory)
       Corrupted("a feature is of no column of numbers");
-    if (part > static_cast<uint8_t>(DensePart::kHour)) Corrupted("a feature is no known part of its column");
+    if (part > static_cast<uint8_t>(DensePart::kHourOfDay)) Corrupted("a feature is no known part of its column");
     if (!std::isfinite(feature.mean) || !std::isfinite(feature.scale) || !(feature.scale > 0))
       Corrupted("a feature's scale is impossible");
     feature.part = static_cast<DensePart>(part);

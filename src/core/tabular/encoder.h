@@ -23,7 +23,7 @@ inline constexpr uint32_t kNoCode = std::numeric_limits<uint32_t>::max();
 inline constexpr double kLargestNumber = 1e100;
 
 // What of a column a dense feature is. Stored in artifacts: never renumber.
-enum class DensePart : uint8_t { kValue = 0, kMissing = 1, kMonth = 2, kWeekday = 3, kHour = 4 };
+enum class DensePart : uint8_t { kValue = 0, kMissing = 1, kMonth = 2, kWeekday = 3, kHourOfDay = 4 };
 
 struct DenseFeature {
   uint32_t column = 0;

@@ -1,0 +1,84 @@
+// What is said of configuration that is not accepted (see config_value.h).
+#include "core/base/config_value.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/utf8_clip.h"
+
+namespace retrain {
+namespace {
+
+using Type = ConfigValue::Type;
+
+// Levenshtein distance of two short names.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string Quoted(std::string_view text) { return "\"" + Shortened(text, 100) + "\""; }
+
+std::string Describe(const ConfigValue& v) {
+  JsonWriter json;
+  switch (v.type) {
+    case Type::kNull:
+      return "null";
+    case Type::kBool:
+      return v.boolean ? "true" : "false";
+    case Type::kNumber:
+      return std::isfinite(v.number) ? json.Number(v.number).Take() : "a number out of range";
+    case Type::kString:
+      return Quoted(v.string);
+    case Type::kNumbers:
+      json.Array();
+      for (const double number : v.numbers) json.Number(number);
+      return json.Close().Take();
+    case Type::kStrings:
+      json.Array();
+      for (const std::string_view text : v.strings) json.String(Shortened(text, 100));
+      return json.Close().Take();
+    case Type::kOther:
+      break;
+  }
+  return "a value of another type";
+}
+
+}  // namespace
+
+void RejectConfigKey(std::string_view key, std::span<const char* const> known) {
+  const char* closest = nullptr;
+  size_t distance = 0;
+  std::string list;
+  for (const char* name : known) {
+    list += (list.empty() ? "" : ", ") + std::string(name);
+    if (key.size() < 2 || key.size() > 40) continue;
+    const size_t d = EditDistance(key, name);
+    if (closest == nullptr || d < distance) closest = name, distance = d;
+  }
+  const bool close = closest != nullptr && distance <= std::max<size_t>(2, std::string_view(closest).size() / 3);
+  throw Error(ErrorCode::kInvalidParameter, "unknown configuration key " + Quoted(key), "known keys: " + list,
+              close ? "did you mean \"" + std::string(closest) + "\"?" : "remove the key");
+}
+
+void RejectConfigValue(const ConfigValue& value, const char* range, const char* description) {
+  const std::string name(value.key);
+  throw Error(ErrorCode::kInvalidParameter, "invalid value for configuration key \"" + name + "\"",
+              "given " + Describe(value) + ", accepted: " + range, name + ": " + description);
+}
+
+}  // namespace retrain

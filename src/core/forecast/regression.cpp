@@ -1,0 +1,251 @@
+// Trend, Fourier terms and exogenous columns by penalised least squares (see regression.h).
+#include "core/forecast/regression.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/eigen.h"
+#include "core/base/math.h"
+#include "core/forecast/decode.h"
+#include "core/forecast/waves.h"
+
+namespace retrain {
+namespace {
+
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+// Penalties in units of the residual variance: time is scaled to [0, 1] and y to unit variance.
+constexpr double kWavePenalty = 0.02, kExogenousPenalty = 0.05;
+constexpr double kChangePenalties[] = {0.05, 0.5, 5, 50, 1e6};
+
+uint32_t WaveColumns(const SeasonTerms& season) { return 2 * season.harmonics; }
+
+// Columns of the design: intercept, slope, changes of slope, waves, exogenous.
+struct Layout {
+  uint32_t changes = 0, waves = 0, exogenous = 0;
+  uint32_t Waves() const { return 2 + changes; }
+  uint32_t Exogenous() const { return Waves() + waves; }
+  uint32_t Columns() const { return Exogenous() + exogenous; }
+};
+
+// exp and log that stay finite.
+double ToOriginal(double value, bool logarithm) { return logarithm ? Exp(std::min(value, 700.0)) : value; }
+
+void FillRow(double time, uint64_t step, const Layout& layout, const RegressionOptions& options, const double* x,
+             double* row) {
+  row[0] = 1;
+  row[1] = time;
+  for (uint32_t k = 0; k < layout.changes; ++k) {
+    const double at = 0.9 * (k + 1) / (layout.changes + 1);
+    row[2 + k] = std::max(0.0, time - at);
+  }
+  double* wave = row + layout.Waves();
+  for (const SeasonTerms& season : options.seasons) {
+    const double turn = static_cast<double>(step) / season.period;
+    for (uint32_t j = 1; j <= season.harmonics; ++j) {
+      const Wave w = WaveAt(j * turn);
+      *wave++ = w.sin;
+      *wave++ = w.cos;
+    }
+  }
+  for (uint32_t k = 0; k < layout.exogenous; ++k) row[layout.Exogenous() + k] = x[k];
+}
+
+// The solution of (A + diag(penalty)) w = b and the log marginal likelihood of y under it, where A = X'X, b = X'y and
+// yy = y'y: w ~ N(0, sigma^2 / penalty), sigma^2 integrated out at its best value. Free columns have no penalty.
+struct Solution {
+  Eigen::VectorXd w;
+  double evidence = -1e300;
+};
+
+Solution Solve(const Eigen::MatrixXd& a, const Eigen::VectorXd& b, double yy, double n,
+               const Eigen::VectorXd& penalty) {
+  Solution solution;
+  Eigen::MatrixXd system = a;
+  // A trace of a penalty on the free columns keeps the system regular when they are collinear.
+  system.diagonal() += penalty.cwiseMax(1e-9 * n);
+  const Eigen::LLT<Eigen::MatrixXd> factor(system);
+  if (factor.info() != Eigen::Success) return solution;
+  solution.w = factor.solve(b);
+  const double rest = std::max(yy - b.dot(solution.w), 1e-12 * yy + 1e-300);
+  double determinant = 0, prior = 0;
+  const auto diagonal = factor.matrixLLT().diagonal();
+  for (Eigen::Index i = 0; i < diagonal.size(); ++i) {
+    determinant += 2 * Log(diagonal[i]);
+    if (penalty[i] > 0) prior += Log(penalty[i]);
+  }
+  solution.evidence = -0.5 * (n * Log(rest) + determinant - prior);
+  return solution;
+}
+
+}  // namespace
+
+Regression Regression::Fit(std::span<const double> y, const Exogenous& x, const RegressionOptions& options) {
+  const size_t n = y.size();
+  Layout layout;
+  layout.changes = static_cast<uint32_t>(std::min<size_t>(options.changes, n / 8));
+  for (const SeasonTerms& season : options.seasons) layout.waves += WaveColumns(season);
+  layout.exogenous = x.columns;
+  const auto columns = static_cast<Eigen::Index>(layout.Columns());
+
+  Eigen::VectorXd target(static_cast<Eigen::Index>(n));
+  for (size_t t = 0; t < n; ++t) target[static_cast<Eigen::Index>(t)] = options.logarithm ? Log(y[t]) : y[t];
+  const double centre = target.mean();
+  const double deviation = std::sqrt((target.array() - centre).square().mean());
+  const double scale = deviation > 1e-12 * std::fabs(centre) && deviation > 1e-150 ? deviation : 1.0;
+  target = (target.array() - centre) / scale;
+
+  Eigen::VectorXd exogenous_scale = Eigen::VectorXd::Ones(layout.exogenous);
+  for (uint32_t k = 0; k < layout.exogenous; ++k) {
+    double largest = 0;
+    for (size_t t = 0; t < n; ++t) largest = std::max(largest, std::fabs(x.values[t * x.columns + k]));
+    if (largest > 0) exogenous_scale[k] = largest;
+  }
+
+  // Block by block: the design of a long series is never whole in memory.
+  Eigen::MatrixXd a = Eigen::MatrixXd::Zero(columns, columns);
+  Eigen::VectorXd b = Eigen::VectorXd::Zero(columns);
+  constexpr size_t kBlock = 256;
+  Matrix design(std::min(n, kBlock), columns);
+  const double span = static_cast<double>(std::max<size_t>(n - 1, 1));
+  std::vector<double> scaled(layout.exogenous);
+  for (size_t begin = 0; begin < n; begin += kBlock) {
+    const size_t rows = std::min(kBlock, n - begin);
+    for (size_t i = 0; i < rows; ++i) {
+      const size_t t = begin + i;
+      for (uint32_t k = 0; k < layout.exogenous; ++k) scaled[k] = x.values[t * x.columns + k] / exogenous_scale[k];
+      FillRow(static_cast<double>(t) / span, t, layout, options, scaled.data(),
+              design.row(static_cast<Eigen::Index>(i)).data());
+    }
+    const auto block = design.topRows(static_cast<Eigen::Index>(rows));
+    a.noalias() += block.transpose() * block;
+    b.noalias() +=
+        block.transpose() * target.segment(static_cast<Eigen::Index>(begin), static_cast<Eigen::Index>(rows));
+  }
+
+  Eigen::VectorXd penalty = Eigen::VectorXd::Zero(columns);
+  for (uint32_t k = 0; k < layout.waves; ++k) penalty[layout.Waves() + k] = kWavePenalty;
+  for (uint32_t k = 0; k < layout.exogenous; ++k) penalty[layout.Exogenous() + k] = kExogenousPenalty;
+  const double yy = target.squaredNorm();
+  Solution best;
+  for (const double change : kChangePenalties) {
+    for (uint32_t k = 0; k < layout.changes; ++k) penalty[2 + k] = change;
+    Solution solution = Solve(a, b, yy, static_cast<double>(n), penalty);
+    if (solution.evidence > best.evidence) best = std::move(solution);
+    if (layout.changes == 0) break;
+  }
+  if (best.w.size() == 0)
+    throw Error(ErrorCode::kInternal, "a regression on trend and season has no solution", std::to_string(n) + " values",
+                "please report a bug");
+
+  Regression fit;
+  fit.logarithm_ = options.logarithm;
+  fit.seasons_ = options.seasons;
+  fit.n_ = fit.fitted_ = n;
+  double end = best.w[0] + best.w[1], slope = best.w[1];
+  for (uint32_t k = 0; k < layout.changes; ++k) {
+    const double at = 0.9 * (k + 1) / (layout.changes + 1);
+    end += best.w[2 + k] * (1 - at);
+    slope += best.w[2 + k];
+  }
+  fit.level_ = centre + scale * end;
+  fit.slope_ = scale * slope / span;
+  for (uint32_t k = 0; k < layout.waves; ++k) fit.waves_.push_back(scale * best.w[layout.Waves() + k]);
+  for (uint32_t k = 0; k < layout.exogenous; ++k)
+    fit.exogenous_.push_back(scale * best.w[layout.Exogenous() + k] / exogenous_scale[k]);
+
+  // Residuals of the whole series, for their autocorrelation and their last.
+  double last = 0, products = 0, squares = 0;
+  std::vector<double> row(static_cast<size_t>(columns));
+  for (size_t t = 0; t < n; ++t) {
+    for (uint32_t k = 0; k < layout.exogenous; ++k) scaled[k] = x.values[t * x.columns + k] / exogenous_scale[k];
+    FillRow(static_cast<double>(t) / span, t, layout, options, scaled.data(), row.data());
+    double signal = 0;
+    for (Eigen::Index k = 0; k < columns; ++k) signal += row[static_cast<size_t>(k)] * best.w[k];
+    const double residual = scale * (target[static_cast<Eigen::Index>(t)] - signal);
+    if (t > 0) products += residual * last;
+    squares += residual * residual;
+    last = residual;
+  }
+  fit.rho_ = squares > 0 ? std::clamp(products / squares, 0.0, 0.98) : 0;
+  fit.residual_ = last;
+  const double low = (target.minCoeff()) * scale + centre, high = target.maxCoeff() * scale + centre;
+  fit.lowest_ = low - 5 * (high - low);
+  fit.highest_ = high + 5 * (high - low);
+  return fit;
+}
+
+double Regression::Signal(uint64_t step, std::span<const double> x) const {
+  double signal = level_ + slope_ * (static_cast<double>(step) - static_cast<double>(fitted_ - 1));
+  const double* w = waves_.data();
+  for (const SeasonTerms& season : seasons_) {
+    const double turn = static_cast<double>(step) / season.period;
+    for (uint32_t j = 1; j <= season.harmonics; ++j) {
+      const Wave wave = WaveAt(j * turn);
+      signal += *w++ * wave.sin;
+      signal += *w++ * wave.cos;
+    }
+  }
+  for (size_t k = 0; k < exogenous_.size(); ++k) signal += exogenous_[k] * x[k];
+  return std::clamp(signal, lowest_, highest_);
+}
+
+void Regression::Update(double y, const Exogenous& x) {
+  const double signal = Signal(n_, x.values.first(x.columns));
+  // A value that has no logarithm says nothing of the residual.
+  if (!logarithm_ || y > 0) residual_ = (logarithm_ ? Log(y) : y) - signal;
+  ++n_;
+}
+
+void Regression::Forecast(std::span<double> out, const Exogenous& x) const {
+  double decayed = residual_;
+  for (size_t h = 0; h < out.size(); ++h) {
+    decayed *= rho_;
+    out[h] = ToOriginal(Signal(n_ + h, x.values.subspan(h * x.columns, x.columns)) + decayed, logarithm_);
+  }
+}
+
+void Regression::Encode(ByteWriter& out) const {
+  out.Put(static_cast<uint8_t>(logarithm_ ? 1 : 0));
+  out.Put(n_);
+  out.Put(fitted_);
+  for (const double v : {level_, slope_, rho_, residual_, lowest_, highest_}) out.Put(v);
+  out.Put(static_cast<uint32_t>(seasons_.size()));
+  for (const SeasonTerms& season : seasons_) {
+    out.Put(season.period);
+    out.Put(season.harmonics);
+  }
+  out.PutArray(std::span<const double>(waves_));
+  out.Put(static_cast<uint32_t>(exogenous_.size()));
+  out.PutArray(std::span<const double>(exogenous_));
+}
+
+std::unique_ptr<Regression> Regression::Decode(ByteReader& in) {
+  auto fit = std::make_unique<Regression>();
+  const auto flags = in.Get<uint8_t>();
+  if (flags > 1) CorruptedState("unknown flags of a regression");
+  fit->logarithm_ = flags == 1;
+  fit->n_ = in.Get<uint64_t>();
+  fit->fitted_ = in.Get<uint64_t>();
+  for (double* v : {&fit->level_, &fit->slope_, &fit->rho_, &fit->residual_, &fit->lowest_, &fit->highest_})
+    *v = GetFinite(in);
+  if (!(fit->lowest_ <= fit->highest_)) CorruptedState("an empty range of forecasts");
+  const auto seasons = in.Get<uint32_t>();
+  if (seasons > kMaxSeasonTerms) CorruptedState(std::to_string(seasons) + " seasons");
+  uint32_t waves = 0;
+  for (uint32_t i = 0; i < seasons; ++i) {
+    SeasonTerms season;
+    season.period = GetFinite(in);
+    season.harmonics = in.Get<uint32_t>();
+    if (!(season.period > 1) || season.harmonics > kMaxHarmonics) CorruptedState("a season that cannot be");
+    waves += WaveColumns(season);
+    fit->seasons_.push_back(season);
+  }
+  fit->waves_ = GetFinites(in, waves);
+  const auto exogenous = in.Get<uint32_t>();
+  if (exogenous > kMaxExogenous) CorruptedState(std::to_string(exogenous) + " exogenous columns");
+  fit->exogenous_ = GetFinites(in, exogenous);
+  return fit;
+}
+
+}  // namespace retrain
