@@ -7,7 +7,6 @@ import platform
 import statistics
 import subprocess
 import time
-from collections import Counter
 
 import numpy as np
 import sklearn
@@ -77,14 +76,14 @@ class Data:
         return f"select {', '.join(columns)}, split from {self.name} {where}"
 
     def array(self, standardised=False):
-        """Numbers as they are (or standardised, the mean for a missing one and a column that says so), a column for each text."""
-        parts = []
+        """Numbers as they are (or standardised, the mean for a missing one and a column that says so), then a column for each text."""
+        parts, texts = [], []
         for column in self.columns:
             v = self.values[column]
             if isinstance(v, list):
-                known = [k for k, _ in Counter(t for t, is_train in zip(v, self.train) if is_train).most_common()]
+                known = sorted({t for t, is_train in zip(v, self.train) if is_train})
                 if len(known) > 1:
-                    parts += [np.array([t == k for t in v], float) for k in known]
+                    texts += [np.array([t == k for t in v], float) for k in known]
                 continue
             missing = np.isnan(v)
             if standardised:
@@ -96,7 +95,7 @@ class Data:
                     parts.append(missing.astype(float))
             else:
                 parts.append(v)
-        return np.array(parts).T.copy()
+        return np.array(parts + texts).T.copy()
 
 
 def sql(statement):
@@ -115,7 +114,7 @@ def train_here(model, task, source, target, algorithm, config, threads):
     call = (f"train_model({literal(model)}, '{task}', {literal(source)}, {literal(target) if target else 'null'}, "
             f"'{algorithm}', {literal(json.dumps(config))}, 'always')")
     small = "select n, n % 2 as m, n % 3 as y, case when n < 30 then 'train' else 'test' end as split from generate_series(1, 60) n"
-    warm = f"train_model('warm {algorithm}', '{task}', {literal(small)}, {literal('y') if target else 'null'}, '{algorithm}', "
+    warm = f"train_model('warm {task} {algorithm}', '{task}', {literal(small)}, {literal('y') if target else 'null'}, '{algorithm}', "
     warm += "'{\"k\": 2}'" if algorithm == "kmeans" else "'{}'"
     out = sql(f"set pg_retrain.max_threads = {threads};\nselect from {warm});\n"
               f"select clock_timestamp() as t0 \\gset\n"

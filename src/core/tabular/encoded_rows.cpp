@@ -46,6 +46,17 @@ void BlockMargins(const Encoder& encoder, const EncodedBlock& block, std::span<c
     margins.noalias() +=
         ConstMap(block.dense.data(), static_cast<Eigen::Index>(block.rows), static_cast<Eigen::Index>(d)) *
         ConstMap(weights.data(), static_cast<Eigen::Index>(d), static_cast<Eigen::Index>(k));
+  if (k == 1) {
+    const double* const w = weights.data() + d;
+    for (size_t c = 0; c < n_categories; ++c) {
+      const double* const of_feature = w + encoder.categories()[c].first;
+      for (size_t r = 0; r < block.rows; ++r) {
+        const uint32_t code = block.codes[r * n_categories + c];
+        if (code != kNoCode) out[r] += of_feature[code];
+      }
+    }
+    return;
+  }
   for (size_t r = 0; r < block.rows; ++r) {
     double* row = out.data() + r * k;
     for (size_t c = 0; c < n_categories; ++c) {
@@ -64,6 +75,17 @@ void AddBlockGradient(const Encoder& encoder, const EncodedBlock& block, std::sp
     Map(gradient.data(), static_cast<Eigen::Index>(d), static_cast<Eigen::Index>(k)).noalias() +=
         ConstMap(block.dense.data(), static_cast<Eigen::Index>(block.rows), static_cast<Eigen::Index>(d)).transpose() *
         ConstMap(residuals.data(), static_cast<Eigen::Index>(block.rows), static_cast<Eigen::Index>(k));
+  if (k == 1) {
+    double* const g = gradient.data() + d;
+    for (size_t c = 0; c < n_categories; ++c) {
+      double* const of_feature = g + encoder.categories()[c].first;
+      for (size_t r = 0; r < block.rows; ++r) {
+        const uint32_t code = block.codes[r * n_categories + c];
+        if (code != kNoCode) of_feature[code] += residuals[r];
+      }
+    }
+    return;
+  }
   for (size_t r = 0; r < block.rows; ++r) {
     const double* row = residuals.data() + r * k;
     for (size_t c = 0; c < n_categories; ++c) {

@@ -131,6 +131,7 @@ bool Encoder::AddCategory(const TableColumn& column, size_t first, size_t n, con
   feature.has_other = kept < order.size() || counts.back() > 0;
   order.resize(kept);
   for (const uint32_t code : order) feature.levels.emplace_back(column.texts.text(code));
+  std::sort(feature.levels.begin(), feature.levels.end());
   if (feature.n_codes() < 2) return false;
   categories_.push_back(std::move(feature));
   return true;

@@ -32,8 +32,9 @@ struct DenseFeature {
   double mean = 0, scale = 1;
 };
 
-// The levels of a text column: codes 0 … levels - 1 by frequency in the training rows, ties by bytes; then, where training
-// rows had them, one code for null and one for all rarer texts. A text that is new takes the code of the rarer ones, or none.
+// The levels of a text column: of the most frequent texts of the training rows (ties by bytes), in the order of their bytes,
+// codes 0 … levels - 1; then, where training rows had them, one code for null and one for all rarer texts. A text that is new
+// takes the code of the rarer ones, or none.
 struct CategoryFeature {
   uint32_t column = 0;
   std::vector<std::string> levels;

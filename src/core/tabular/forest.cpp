@@ -31,9 +31,11 @@ std::vector<uint8_t> EncodeForest(const ForestParts& parts) {
   out.Put(static_cast<uint32_t>(parts.sets.size()));
   out.Put(static_cast<uint32_t>(parts.roots.size()));
   out.Put(static_cast<uint32_t>(parts.base.size()));
-  out.PutArray<float>(parts.value);
-  out.PutArray<uint32_t>(parts.feature);
-  out.PutArray<uint32_t>(parts.left);
+  for (size_t i = 0; i < parts.value.size(); ++i) {
+    out.Put(parts.value[i]);
+    out.Put(parts.feature[i]);
+    out.Put(parts.left[i]);
+  }
   out.PutArray<float>(parts.cover);
   out.PutArray<uint32_t>(parts.sets);
   out.PutArray<uint32_t>(parts.roots);
@@ -46,9 +48,7 @@ Forest::Forest(std::span<const uint8_t> bytes, const ForestShape& shape) : n_den
   ByteReader in(bytes);
   const auto n_nodes = in.Get<uint32_t>(), n_sets = in.Get<uint32_t>(), n_trees = in.Get<uint32_t>(),
              n_outputs = in.Get<uint32_t>();
-  value_ = TakeArray<float>(in, n_nodes);
-  feature_ = TakeArray<uint32_t>(in, n_nodes);
-  left_ = TakeArray<uint32_t>(in, n_nodes);
+  nodes_ = TakeArray<uint32_t>(in, 3 * uint64_t{n_nodes});
   cover_ = TakeArray<float>(in, n_nodes);
   sets_ = TakeArray<uint32_t>(in, n_sets);
   const auto roots = TakeArray<uint32_t>(in, n_trees), groups = TakeArray<uint32_t>(in, n_trees);
@@ -70,13 +70,13 @@ Forest::Forest(std::span<const uint8_t> bytes, const ForestShape& shape) : n_den
   // Children behind parents, each node one parent at most: every walk ends.
   std::vector<bool> has_parent(n_nodes);
   for (uint32_t i = 0; i < n_nodes; ++i) {
-    const uint32_t flags = feature_[i];
+    const uint32_t flags = FlagsOf(i);
     if (!(cover_[i] >= 0) || !std::isfinite(cover_[i])) Corrupted("a node's cover is impossible");
     if ((flags & ForestParts::kLeaf) != 0) {
-      if (!std::isfinite(value_[i])) Corrupted("a leaf is not a finite number");
+      if (!std::isfinite(ValueOf(i))) Corrupted("a leaf is not a finite number");
       continue;
     }
-    const uint32_t left = left_[i], f = flags & ForestParts::kFeature;
+    const uint32_t left = LeftOf(i), f = flags & ForestParts::kFeature;
     if (left <= i || left >= n_nodes - 1) Corrupted("a node's children lie outside");
     for (const uint32_t child : {left, left + 1}) {
       if (has_parent[child] || is_root[child]) Corrupted("a node has two parents");
@@ -87,35 +87,46 @@ Forest::Forest(std::span<const uint8_t> bytes, const ForestShape& shape) : n_den
     max_depth_ = std::max<uint32_t>(max_depth_, depth[left]);
     if ((flags & ForestParts::kCategory) != 0) {
       if (f >= shape.n_codes.size()) Corrupted("a node splits on no category");
-      const auto place = std::bit_cast<uint32_t>(value_[i]);
+      const auto place = std::bit_cast<uint32_t>(ValueOf(i));
       const uint64_t words = (uint64_t{shape.n_codes[f]} + 31) / 32;
       if (place + words > n_sets) Corrupted("a node's set lies outside");
     } else {
       if (f >= n_dense_) Corrupted("a node splits on no feature");
-      if (std::isnan(value_[i])) Corrupted("a threshold is no number");
+      if (std::isnan(ValueOf(i))) Corrupted("a threshold is no number");
     }
   }
 }
 
 bool Forest::GoesLeft(uint32_t node, std::span<const float> dense, std::span<const uint32_t> codes) const noexcept {
-  const uint32_t flags = feature_[node], f = flags & ForestParts::kFeature;
+  const uint32_t flags = FlagsOf(node), f = flags & ForestParts::kFeature;
   if ((flags & ForestParts::kCategory) != 0) {
     const uint32_t code = codes[f];
     if (code == std::numeric_limits<uint32_t>::max()) return (flags & ForestParts::kMissingLeft) != 0;
-    const auto place = std::bit_cast<uint32_t>(value_[node]);
+    const auto place = std::bit_cast<uint32_t>(ValueOf(node));
     return (sets_[place + code / 32] >> (code % 32) & 1) == 0;
   }
   const float x = dense[f];
-  return std::isnan(x) ? (flags & ForestParts::kMissingLeft) != 0 : x < value_[node];
+  return std::isnan(x) ? (flags & ForestParts::kMissingLeft) != 0 : x < ValueOf(node);
 }
 
+// Several trees are walked in turns: while one waits for memory, the others go on. Leaves are added in the order of the trees.
 void Forest::Margins(std::span<const float> dense, std::span<const uint32_t> codes,
                      std::span<float> margins) const noexcept {
+  constexpr size_t kTogether = 8;
   std::copy(base_.begin(), base_.end(), margins.begin());
-  for (size_t t = 0; t < roots_.size(); ++t) {
-    uint32_t node = roots_[t];
-    while ((feature_[node] & ForestParts::kLeaf) == 0) node = left_[node] + (GoesLeft(node, dense, codes) ? 0 : 1);
-    margins[groups_[t]] += value_[node];
+  for (size_t first = 0; first < roots_.size(); first += kTogether) {
+    const size_t n = std::min(kTogether, roots_.size() - first);
+    uint32_t nodes[kTogether] = {};
+    std::copy_n(roots_.begin() + static_cast<ptrdiff_t>(first), n, nodes);
+    for (bool inside = true; inside;) {
+      inside = false;
+      for (size_t i = 0; i < n; ++i) {
+        if ((FlagsOf(nodes[i]) & ForestParts::kLeaf) != 0) continue;
+        nodes[i] = LeftOf(nodes[i]) + (GoesLeft(nodes[i], dense, codes) ? 0 : 1);
+        inside = true;
+      }
+    }
+    for (size_t i = 0; i < n; ++i) margins[groups_[first + i]] += ValueOf(nodes[i]);
   }
 }
 
@@ -185,14 +196,14 @@ struct Forest::Path {
   void Walk(uint32_t node, std::vector<Element> path, double zero, double one, uint32_t player) {
     if ((++visited & 1023) == 0) stop.Poll();
     Extend(path, zero, one, player);
-    const uint32_t flags = forest.feature_[node];
+    const uint32_t flags = forest.FlagsOf(node);
     if ((flags & ForestParts::kLeaf) != 0) {
-      const auto value = static_cast<double>(forest.value_[node]);
+      const auto value = static_cast<double>(forest.ValueOf(node));
       for (size_t i = 1; i < path.size(); ++i)
         out[path[i].player] += UnwoundSum(path, i) * (path[i].one - path[i].zero) * value;
       return;
     }
-    const uint32_t left = forest.left_[node];
+    const uint32_t left = forest.LeftOf(node);
     const bool goes_left = forest.GoesLeft(node, dense, codes);
     const uint32_t hot = goes_left ? left : left + 1, cold = goes_left ? left + 1 : left;
     double zero_before = 1, one_before = 1;
@@ -219,11 +230,11 @@ double Forest::Expectation(uint32_t root) const {
   while (!open.empty()) {
     const auto [node, share] = open.back();
     open.pop_back();
-    if ((feature_[node] & ForestParts::kLeaf) != 0) {
-      sum += share * static_cast<double>(value_[node]);
+    if ((FlagsOf(node) & ForestParts::kLeaf) != 0) {
+      sum += share * static_cast<double>(ValueOf(node));
       continue;
     }
-    const uint32_t left = left_[node];
+    const uint32_t left = LeftOf(node);
     const double cover = static_cast<double>(cover_[left]) + static_cast<double>(cover_[left + 1]);
     const double left_share = cover > 0 ? static_cast<double>(cover_[left]) / cover : 0.5;
     open.emplace_back(left, share * left_share);

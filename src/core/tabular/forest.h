@@ -5,6 +5,7 @@
 #error "include core headers before postgres.h"
 #endif
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -62,13 +63,17 @@ class Forest {
   struct Path;
   double Expectation(uint32_t root) const;
   bool GoesLeft(uint32_t node, std::span<const float> dense, std::span<const uint32_t> codes) const noexcept;
+  float ValueOf(uint32_t node) const noexcept { return std::bit_cast<float>(nodes_[3 * size_t{node}]); }
+  uint32_t FlagsOf(uint32_t node) const noexcept { return nodes_[3 * size_t{node} + 1]; }
+  uint32_t LeftOf(uint32_t node) const noexcept { return nodes_[3 * size_t{node} + 2]; }
   uint32_t FeatureOf(uint32_t flags) const noexcept {
     return (flags & ForestParts::kFeature) + ((flags & ForestParts::kCategory) ? n_dense_ : 0);
   }
 
   uint32_t n_dense_ = 0, max_depth_ = 0;
-  UnalignedArray<float> value_, cover_;
-  UnalignedArray<uint32_t> feature_, left_, sets_;
+  // Value (bits), feature and left child of each node side by side: a step of a walk touches one place.
+  UnalignedArray<uint32_t> nodes_, sets_;
+  UnalignedArray<float> cover_;
   std::vector<uint32_t> roots_, groups_;
   std::vector<float> base_;
 };

@@ -12,6 +12,7 @@ namespace retrain {
 namespace {
 
 constexpr size_t kGroup = 16;  // blocks between two looks at the clock
+constexpr uint32_t kFewIterations = 6;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double SquaredLength(const Encoder& encoder, const EncodedBlock& block, size_t row) {
@@ -206,16 +207,26 @@ class Restart {
   std::vector<std::pair<double, size_t>> far_;
 };
 
-// The best of several restarts on the first n_rows rows.
+// The best of several restarts on the first n_rows rows: four times as many are begun, and those that stand best after a few
+// iterations go on to the end.
 Resumable BestOf(const EncodedRows& rows, size_t n_rows, size_t k, uint32_t restarts, const KmeansOptions& options,
                  const Pace& pace, Kmeans& best) {
   const size_t n_blocks = (n_rows + EncodedRows::kBlockRows - 1) / EncodedRows::kBlockRows;
-  best.inertia = kInfinity;
-  for (uint32_t i = 0; i < restarts; ++i) {
+  Restart restart(rows, n_blocks, n_rows, k, pace);
+  std::vector<Kmeans> begun;
+  for (uint32_t i = 0; i < 4 * restarts; ++i) {
     Rng rng(options.seed + 0x9E3779B97F4A7C15ull * (i + 1) + k);
-    Restart restart(rows, n_blocks, n_rows, k, pace);
     Kmeans model;
     for (auto part = restart.Seed(rng, model); !part.Resume();) co_await Pause{};
+    for (auto part = restart.Improve(std::min(kFewIterations, options.max_iterations), model); !part.Resume();)
+      co_await Pause{};
+    begun.push_back(std::move(model));
+    std::stable_sort(begun.begin(), begun.end(),
+                     [](const Kmeans& a, const Kmeans& b) { return a.inertia < b.inertia; });
+    if (begun.size() > std::max(1u, restarts / 2)) begun.pop_back();
+  }
+  best.inertia = kInfinity;
+  for (Kmeans& model : begun) {
     for (auto part = restart.Improve(options.max_iterations, model); !part.Resume();) co_await Pause{};
     if (model.inertia < best.inertia) best = std::move(model);
   }
@@ -257,7 +268,8 @@ void AssignBlock(const Encoder& encoder, const EncodedBlock& block, const Kmeans
 
 double Silhouette(const EncodedRows& rows, std::span<const uint32_t> labels, size_t k) {
   const size_t p = rows.encoder().n_features();
-  const size_t n = std::min({labels.size(), rows.rows(), kSilhouetteRows, std::max<size_t>(100, (4u << 20) / (p + 1))});
+  const size_t n =
+      std::min({labels.size(), rows.rows(), kSilhouetteRows, std::max<size_t>(100, (400u << 10) / (p + 1))});
   std::vector<double> vectors(n * p);
   std::vector<size_t> sizes(k);
   EncodedBlock scratch;

@@ -35,8 +35,8 @@ struct Kmeans {
 uint64_t KmeansBytes(size_t n_rows, size_t n_features, const KmeansOptions& options) noexcept;
 
 // min over centroids of the sum of squared distances to the nearest one. Each restart begins with k-means++ (Arthur and
-// Vassilvitskii, SODA 2007; of 2 + ln k candidates the one that lowers the sum most) and goes on with Lloyd's algorithm until
-// nothing moves by more than 1e-8 of the variance. With more than kSampleRows rows the restarts run on that many, and the
+// Vassilvitskii, SODA 2007; of 2 + ln k candidates the one that lowers the sum most) and goes on with Lloyd's algorithm, the better half to where
+// nothing moves by more than 1e-8 of the variance; four are begun for each that counts. With more than kSampleRows rows the restarts run on that many, and the
 // best goes on with all. Empty clusters take the row farthest from its centroid.
 Resumable FitKmeans(const EncodedRows& rows, const KmeansOptions& options, const Pace& pace, Kmeans& model,
                     double& done);

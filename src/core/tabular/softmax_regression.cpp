@@ -3,6 +3,7 @@
 #include <cmath>
 #include <deque>
 
+#include "core/base/lane_math.h"
 #include "core/base/math.h"
 #include "core/tabular/table_linear.h"
 
@@ -19,20 +20,18 @@ double Dot(const std::vector<double>& a, const std::vector<double>& b) {
   return sum;
 }
 
-// log(1 + exp(m)) without overflow.
-double SoftPlus(double m) { return m > 0 ? m + Log(1 + Exp(-m)) : Log(1 + Exp(m)); }
-
 // Turns a row's margins into the derivative of its loss; gives the loss.
 double LossOfRow(size_t truth, double weight, std::span<double> margins) {
   if (margins.size() == 1) {
-    const double m = margins[0];
-    const double probability = m >= 0 ? 1 / (1 + Exp(-m)) : Exp(m) / (1 + Exp(m));
+    // ln(1 + exp(m)) = max(m, 0) + ln(1 + exp(-|m|))
+    const double m = margins[0], e = LaneExp(-std::abs(m));
+    const double probability = (m >= 0 ? 1 : e) / (1 + e);
     margins[0] = weight * (probability - (truth == 1 ? 1 : 0));
-    return weight * (truth == 1 ? SoftPlus(-m) : SoftPlus(m));
+    return weight * (std::max(m, 0.0) + LaneLog1p(e) - (truth == 1 ? m : 0));
   }
   const double largest = *std::max_element(margins.begin(), margins.end()), own = margins[truth];
   double sum = 0;
-  for (double& m : margins) sum += m = Exp(m - largest);
+  for (double& m : margins) sum += m = LaneExp(m - largest);
   for (double& m : margins) m *= weight / sum;
   margins[truth] -= weight;
   return weight * (Log(sum) + largest - own);

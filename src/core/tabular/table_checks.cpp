@@ -9,7 +9,7 @@
 namespace retrain {
 namespace {
 
-constexpr size_t kLeakRows = 10000;  // of either side at most
+constexpr size_t kLeakRows = 4000;   // of either side at most
 constexpr size_t kLeakMinRows = 20;  // held out
 constexpr uint32_t kLeakBins = 64;
 constexpr double kLeakLimit = 0.99;

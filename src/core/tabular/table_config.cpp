@@ -252,7 +252,7 @@ const Parameter kParameters[] = {
      },
      [](const TableConfig& c, JsonWriter& json) { json.String(c.tree_method); }},
     {"encoding", nullptr, "text", "one_hot | native | ordinal", kTrees,
-     "of texts for the trees: a column each, sets of codes, or codes by frequency",
+     "of texts for the trees: a column each, sets of codes, or codes in the order of the texts",
      [](TableConfig& c, const JsonValue& v) {
        return SetWord(v, {"one_hot", "native", "ordinal"}, c.encoding);
      },

@@ -113,7 +113,9 @@ Resumable TableTrainer::CalibrateModel() {
   if (wanted == TableCalibration::kNone) co_return;
   const bool linear = result_.algorithm == TableAlgorithm::kLogisticRegression;
   if (wanted == TableCalibration::kAuto && linear) co_return;  // calibrated by what it minimises
-  const size_t n = std::min<size_t>(result_.validation_rows, kCalibrationRows), k = n_classes();
+  const size_t k = n_classes();
+  const size_t n =
+      std::min({static_cast<size_t>(result_.validation_rows), kCalibrationRows, std::max<size_t>(1000, 400000 / k)});
   const bool two_class_map = wanted == TableCalibration::kSigmoid || wanted == TableCalibration::kIsotonic;
   if (two_class_map && k != 2)
     throw Error(ErrorCode::kInvalidParameter, "this calibration is for two classes",

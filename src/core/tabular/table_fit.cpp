@@ -20,8 +20,13 @@ class TreeRows {
   TreeRows(const Table& table, const Encoder& encoder, std::span<const uint32_t> place_of, size_t first, size_t n,
            bool one_hot, const Stop& stop)
       : table_(table), encoder_(encoder), place_of_(place_of), first_(first), n_(n), one_hot_(one_hot), stop_(stop) {
-    columns_ = encoder.n_dense() + (one_hot ? encoder.n_one_hot() : encoder.n_categories());
+    // Trees know of missing values by themselves.
+    for (uint32_t i = 0; i < encoder.n_dense(); ++i)
+      if (encoder.dense()[i].part != DensePart::kMissing) dense_.push_back(i);
+    columns_ = dense_.size() + (one_hot ? encoder.n_one_hot() : encoder.n_categories());
   }
+
+  std::span<const uint32_t> dense() const noexcept { return dense_; }
 
   size_t columns() const noexcept { return columns_; }
   bool cancelled() const noexcept { return cancelled_; }
@@ -52,16 +57,16 @@ class TreeRows {
     batch_.assign(rows * columns_, 0);
     for (size_t r = 0; r < rows; ++r) {
       float* out = batch_.data() + r * columns_;
-      for (size_t i = 0; i < d; ++i)
-        out[i] = static_cast<float>(std::clamp(block_.dense[r * d + i],
+      for (size_t i = 0; i < dense_.size(); ++i)
+        out[i] = static_cast<float>(std::clamp(block_.dense[r * d + dense_[i]],
                                                -static_cast<double>(std::numeric_limits<float>::max()),
                                                static_cast<double>(std::numeric_limits<float>::max())));
       for (size_t c = 0; c < n_categories; ++c) {
         const uint32_t code = block_.codes[r * n_categories + c];
         if (!one_hot_)
-          out[d + c] = code == kNoCode ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(code);
+          out[dense_.size() + c] = code == kNoCode ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(code);
         else if (code != kNoCode)
-          out[d + encoder_.categories()[c].first + code] = 1;
+          out[dense_.size() + encoder_.categories()[c].first + code] = 1;
       }
     }
   }
@@ -73,6 +78,7 @@ class TreeRows {
   bool one_hot_, cancelled_ = false;
   const Stop& stop_;
   std::string failure_;
+  std::vector<uint32_t> dense_;  // dense features that are columns
   EncodedBlock block_;
   std::vector<float> batch_;
 };
@@ -229,7 +235,7 @@ Resumable TableTrainer::FitTrees() {
   }
   std::vector<uint8_t> categorical(train.columns());
   if (config.encoding == "native")
-    std::fill(categorical.begin() + static_cast<ptrdiff_t>(encoder.n_dense()), categorical.end(), uint8_t{1});
+    std::fill(categorical.begin() + static_cast<ptrdiff_t>(train.dense().size()), categorical.end(), uint8_t{1});
   const auto columns = static_cast<uint32_t>(train.columns());
   const BoosterRows train_rows{
       &train,        TreeRows::Reset,   TreeRows::Next, n, columns, static_cast<uint32_t>(n_labels),
@@ -302,7 +308,7 @@ Resumable TableTrainer::FitTrees() {
   std::vector<ForestFeature> features;
   ForestShape shape;
   shape.n_dense = static_cast<uint32_t>(encoder.n_dense());
-  for (uint32_t i = 0; i < encoder.n_dense(); ++i) features.push_back({ForestFeature::Kind::kDense, i, 0});
+  for (const uint32_t i : train.dense()) features.push_back({ForestFeature::Kind::kDense, i, 0});
   for (uint32_t c = 0; c < encoder.n_categories(); ++c) {
     shape.n_codes.push_back(encoder.categories()[c].n_codes());
     if (!one_hot) features.push_back({ForestFeature::Kind::kCodes, c, 0});
