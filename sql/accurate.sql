@@ -49,3 +49,8 @@ begin
 exception when out_of_memory then
   raise notice '%', sqlerrm;
 end $$;
+
+reset pg_retrain.training_memory;
+drop function margin;
+drop table lessons;
+drop extension pg_retrain cascade;

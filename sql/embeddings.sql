@@ -39,3 +39,6 @@ select train_intent_model('n', p_config => '{"embedding_column": 5}', p_source =
 select record_interaction('una nota', p_model_name => 'm') is not null as recorded;
 select status from train_intent_model('plain', p_source => 'select text, intent from notes');
 select predicted_intent is not null as answered from predict_intent('nota', 'plain', p_embedding => '{1,2}');
+
+drop table notes;
+drop extension pg_retrain cascade;

@@ -16,3 +16,6 @@ select verify_model(id) ->> 'matches' as matches from ai_model_metadata where mo
 -- the model's own configuration still asks for it: the next training tunes again
 select config ->> 'tune' as tune from ai_models where model_name = 'm';
 select train_intent_model('m', p_config => '{"tune": 1}', p_source => 'select text, intent from pairs');
+
+drop table pairs;
+drop extension pg_retrain cascade;
