@@ -4,6 +4,7 @@
 #   make installcheck                 on a running server (PGHOST, PGPORT, PGUSER)
 #   make SANITIZE=address,undefined   an instrumented library, in a build directory of its own
 #   make WERROR=1                     warnings are errors
+#   make XGBOOST=no                   without the optional module pg_retrain_xgboost
 #
 # The core's sources are listed in src/core/sources.list, which CMakeLists.txt reads too, the glue's in
 # src/pg/sources.list. The install script is src/sql/*.sql in the order of their names.
@@ -59,10 +60,27 @@ endif
 # An instrumented library has to be linked again when the ordinary one comes back, and the other way round.
 LINKED_FROM := $(shell cat build/linked-from 2>/dev/null)
 ifneq ($(LINKED_FROM),$(BUILD_DIR))
-$(shell rm -f $(MODULE_big).so $(MODULE_big).dylib; mkdir -p build; echo $(BUILD_DIR) >build/linked-from)
+$(shell rm -f $(MODULE_big).so $(MODULE_big).dylib $(EXTENSION)_xgboost.*; mkdir -p build; echo $(BUILD_DIR) >build/linked-from)
 endif
 
 include $(PGXS)
+
+# The optional module on libxgboost: built where its header is, left out where it is not. `make XGBOOST=no` leaves it out too.
+XGBOOST ?= $(shell echo | $(CXX) -include xgboost/c_api.h -x c++ -fsyntax-only - 2>/dev/null && echo yes)
+ifeq ($(XGBOOST),yes)
+XGBOOST_MODULE := $(EXTENSION)_xgboost$(DLSUFFIX)
+XGBOOST_OBJS   := $(BUILD_DIR)/xgboost/booster.o $(BUILD_DIR)/xgboost/module.o
+endif
+EXTRA_CLEAN += $(EXTENSION)_xgboost$(DLSUFFIX)
+
+all: $(XGBOOST_MODULE)
+install: install-xgboost
+.PHONY: install-xgboost uninstall-xgboost
+install-xgboost: $(XGBOOST_MODULE) | installdirs
+	$(if $(XGBOOST_MODULE),$(INSTALL_SHLIB) $(XGBOOST_MODULE) '$(DESTDIR)$(pkglibdir)/$(XGBOOST_MODULE)')
+uninstall: uninstall-xgboost
+uninstall-xgboost:
+	rm -f '$(DESTDIR)$(pkglibdir)/$(EXTENSION)_xgboost$(DLSUFFIX)'
 
 ifeq ($(PORTNAME),linux)
 SHLIB_LINK += -Wl,--version-script=src/pg/exports.map
@@ -80,13 +98,23 @@ optimise      := $(if $(SANITIZE),,-O3)
 
 $(BUILD_DIR)/core/%.o: src/core/%.cpp Makefile | $(BUILD_DIR)/headers-found
 	@$(MKDIR_P) $(@D)
-	$(CXX) $(CXXFLAGS) $(if $(filter forecast/% intent/% linear/%,$*),$(optimise)) -Wshadow $(core_cppflags) -MMD -MP -c -o $@ $<
+	$(CXX) $(CXXFLAGS) $(if $(filter forecast/% intent/% linear/% neural/% tabular/%,$*),$(optimise)) -Wshadow $(core_cppflags) -MMD -MP -c -o $@ $<
 
 $(BUILD_DIR)/pg/%.o: src/pg/%.cpp Makefile $(EXTENSION).control | $(BUILD_DIR)/headers-found
 	@$(MKDIR_P) $(@D)
 	$(CXX) $(CXXFLAGS) $(pg_cppflags) -MMD -MP -c -o $@ $<
 
--include $(OBJS:.o=.d)
+$(BUILD_DIR)/xgboost/%.o: src/xgboost/%.cpp Makefile $(EXTENSION).control
+	@$(MKDIR_P) $(@D)
+	$(CXX) $(CXXFLAGS) $(pg_cppflags) -MMD -MP -c -o $@ $<
+
+ifeq ($(XGBOOST),yes)
+$(XGBOOST_MODULE): $(XGBOOST_OBJS) src/xgboost/exports.map
+	$(CXX) $(CXXFLAGS) $(XGBOOST_OBJS) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ -lxgboost -lpthread \
+	  $(if $(filter linux,$(PORTNAME)),-Wl$(comma)--version-script=src/xgboost/exports.map) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+endif
+
+-include $(OBJS:.o=.d) $(XGBOOST_OBJS:.o=.d)
 
 # $(call need,header,Debian package): one line that helps, instead of a page of compiler errors.
 define need

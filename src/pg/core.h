@@ -9,4 +9,5 @@
 #include "core/intent/model.h"
 #include "core/intent/trainer.h"
 #include "core/segments/rfm.h"
+#include "core/tabular/table_trainer.h"
 #include "core/text/normalise.h"

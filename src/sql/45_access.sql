@@ -231,6 +231,16 @@ as $function$
     ('table', 'ai_model_deployments', 'insert', null, array['trainer']),
     ('table', 'ai_model_deployments', 'update', array['live_until'], array['trainer']),
 
+    -- tables
+    ('function', 'predict_value', 'execute', null, array['predictor']),
+    ('function', 'predict_class', 'execute', null, array['predictor']),
+    ('function', 'predict_cluster', 'execute', null, array['predictor']),
+    ('function', 'explain_prediction', 'execute', null, array['predictor']),
+    ('function', 'train_model', 'execute', null, array['trainer']),
+    ('function', 'import_xgboost_model', 'execute', null, array['trainer']),
+    ('function', 'retrain_xgboost_artifact', 'execute', null, array['trainer']),
+    ('function', 'retrain_table_config_reference', 'execute', null, array['predictor', 'reader']),
+
     -- customers, notifications, the monthly run
     ('function', 'rfm', 'execute', null, array['predictor', 'reader']),
     ('function', 'churn_risk', 'execute', null, array['predictor']),

@@ -374,7 +374,17 @@ begin
         hint = 'Lower max_features or raise min_df.';
   end if;
   v_info := @extschema@.retrain_artifact_info(p_artifact);
+  if v_info ? 'task' then
+    insert into @extschema@.ai_models (model_name, task, target, algorithm)
+    values (p_model_name, v_info ->> 'task', v_info ->> 'target', v_info ->> 'algorithm')
+    on conflict do nothing;
+  end if;
   perform @extschema@.retrain_ensure_model(p_model_name);
+  if v_info ->> 'task' <> (select m.task from @extschema@.ai_models m where m.model_name = p_model_name) then
+    raise exception 'model "%" is of another task than the artifact', p_model_name
+      using errcode = 'invalid_parameter_value', detail = format('The artifact does %s.', v_info ->> 'task'),
+        hint = 'Choose another model name.';
+  end if;
   return @extschema@.retrain_insert_version(
     p_model_name, null, p_artifact, 'candidate',
     v_info || jsonb_build_object(

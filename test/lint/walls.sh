@@ -20,6 +20,16 @@ check() {
 
 sql_functions_in_c() { sed -n "s/.*'MODULE_PATHNAME', *'\([a-z_0-9]*\)'.*/\1/p" src/sql/*.sql | sort -u; }
 
+if [ "$(basename "${1:-}")" = pg_retrain_xgboost.so ]; then
+  check 'the module exports nothing but its entry points' "$(
+    nm -D --defined-only "$1" | awk '{ sub(/@.*/, "", $3); print $3 }' | grep -vxE 'Pg_magic_func|retrain_xgboost_api' || true)"
+  needed=$(objdump -p "$1" | awk '$1 == "NEEDED" { print $2 }')
+  check 'the module names the libraries it needs' \
+    "$(for library in libstdc++ libxgboost; do grep -q "^$library" <<<"$needed" || echo "not linked: $library"; done)"
+  printf '1..%d\n' "$checks"
+  exit 0
+fi
+
 if [ $# -gt 0 ]; then
   expected=$({
     printf '%s\n' Pg_magic_func _PG_init
@@ -39,6 +49,8 @@ fi
 # ---- headers ---------------------------------------------------------------------------------------------------------
 check 'the core includes no PostgreSQL header' \
   "$(grep -rnE '#include ["<](postgres|fmgr|funcapi|miscadmin|access/|catalog/|executor/|nodes/|storage/|utils/|pg/)' src/core || true)"
+check 'the module on libxgboost sees nothing of the core but the interface between them' \
+  "$(grep -rnE '#include "(core|pg)/' src/xgboost | grep -v 'core/tabular/booster_api.h' || true)"
 check 'the glue does not include Eigen' "$(grep -rn '#include <Eigen/' src/pg || true)"
 check 'PostgreSQL headers are in extern "C"' "$(
   awk '

@@ -167,6 +167,8 @@ insert into good values
   ('train_intent_model', 'train_intent_model(''m'', p_promote => ''always'')'),
   ('train_intent_model', 'train_intent_model(''new'', p_promote => ''always'', p_config => ''{"preset": "classic"}'',
     p_source => ''select user_message as text, detected_intent as intent from ai_training_data'')'),
+  ('train_model', 'train_model(''new'', ''regression'', ''select n, 2 * n as y from generate_series(1, 30) n'', ''y'', ''ridge'')'),
+  ('import_xgboost_model', format('import_xgboost_model(convert_to(%L, ''UTF8''), ''new'')', '{"learner": {"feature_names": ["x"], "gradient_booster": {"model": {"tree_info": [0], "trees": [{"left_children": [-1], "right_children": [-1], "split_indices": [0], "split_conditions": [1], "default_left": [0], "sum_hessian": [1], "loss_changes": [0]}]}, "name": "gbtree"}, "learner_model_param": {"base_score": "0", "num_class": "0", "num_feature": "1"}, "objective": {"name": "reg:squarederror"}}}')),
   ('unschedule_retraining', null),
   ('verify_model', null);
 
@@ -272,6 +274,14 @@ insert into bad values
   ('train_forecast', 'train_forecast(''sales'', ''select now() as ds, 1 as y'', ''{"horizont": 3}'')'),
   ('train_forecast', 'train_forecast(''m'', ''select now() as ds, 1 as y'')'),
   ('train_forecast', 'train_forecast(''sales'', ''select now() - i * interval ''''1 day'''' as ds, 1 / (i - 50) as y from generate_series(1, 60) i'')'),
+  ('train_model', 'train_model(''new'')'),
+  ('train_model', 'train_model(''new'', ''prophecy'', ''select 1 as y'', ''y'')'),
+  ('train_model', 'train_model(''new'', ''regression'', ''select 1 as y'')'),
+  ('train_model', 'train_model(''new'', ''regression'', ''select 1 as y'', ''y'')'),
+  ('train_model', 'train_model(''new'', ''regression'', ''select 1 as x, 1 as y'', ''y'', ''ridge'', ''{"alpa": 1}'')'),
+  ('train_model', 'train_model(''new'', ''regression'', ''select 1 as x, 1 / 0 as y'', ''y'', ''ridge'')'),
+  ('import_xgboost_model', 'import_xgboost_model(''\x7b'', ''new'')'),
+  ('import_xgboost_model', 'import_xgboost_model(null, ''new'')'),
   ('train_intent_model', 'train_intent_model(''new'', p_promote => ''perhaps'')'),
   ('train_intent_model', 'train_intent_model(''new'', p_config => ''{"max_feature": 3}'')'),
   ('train_intent_model', 'train_intent_model(''new'', p_run_type => ''half'')'),

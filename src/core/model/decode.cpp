@@ -2,6 +2,7 @@
 #include "core/forecast/model.h"
 #include "core/intent/model.h"
 #include "core/model/served_model.h"
+#include "core/tabular/table_model.h"
 
 namespace retrain {
 
@@ -16,6 +17,7 @@ static constexpr struct {
 } kKinds[] = {
     {ModelKind::kIntent, Decode<IntentModel>},
     {ModelKind::kForecast, Decode<ForecastModel>},
+    {ModelKind::kTable, Decode<TableModel>},
 };
 
 std::unique_ptr<ServedModel> DecodeModel(std::span<const uint8_t> artifact, Checksum checksum) {

@@ -1,0 +1,122 @@
+-- train_model: what is learnt, what is told, what is refused.
+create extension pg_retrain;
+\set SHOW_CONTEXT never
+
+-- Houses: numbers, booleans, texts, dates and nulls as they come.
+create table houses as
+select n as house_id,
+  case when n % 17 = 0 then null else 50 + (n * 37) % 100 end as area,
+  n % 3 = 0 as garden,
+  case when n % 23 = 0 then null else (array['Ames', 'Boone', 'Nevada'])[1 + n % 3 * n % 3] end as town,
+  date '2024-01-01' + n as sold,
+  'key ' || n as reference,
+  7 as constant,
+  null::integer as nothing,
+  '{}'::jsonb as payload,
+  (1000 * (50 + (n * 37) % 100) + case when n % 3 = 0 then 20000 else 0 end + (n * 7919) % 500)::numeric as price
+from generate_series(1, 600) n;
+
+select status, error_message, training_samples, validation_samples, test_samples, task, deployed,
+  round((metrics #>> '{test,r2}')::numeric, 2) as r2, gate ->> 'rule' as rule
+from train_model('price', 'regression', 'select * from houses', 'price', 'ridge');
+select w ->> 'code' as code, w ->> 'column' as "column", w ->> 'message' as message
+from ai_training_runs r, jsonb_array_elements(r.warnings) w
+where r.model_name = 'price';
+select metrics -> 'columns' as columns, metrics #>> '{feature_importance,0,column}' as first from ai_training_runs where model_name = 'price';
+select task, source, target, algorithm from ai_models where model_name = 'price';
+
+-- Again, from what is stored: the same rows, the same bytes, no worse than the live version.
+select status, deployed, gate ->> 'rule' as rule from train_model('price');
+select count(distinct artifact_sha256) as artifacts, count(*) as versions from ai_model_versions where model_name = 'price';
+-- Worse: rejected, and the live version stays.
+select status, deployed, gate ->> 'rule' as rule, gate ->> 'promote' as promote
+from train_model('price', p_config => '{"exclude": ["area"]}');
+-- Rows that the live version cannot judge.
+select status, deployed, gate ->> 'rule' as rule, gate ->> 'reason' as reason
+from train_model('price', p_source => 'select area as size, town, price from houses');
+select status, deployed from train_model('price', p_source => 'select area as size, town, price from houses', p_promote => 'always');
+
+-- Classification.
+select status, task, total_intents, round(intent_accuracy::numeric, 2) as accuracy, round((metrics #>> '{test,auc}')::numeric, 2) as auc
+from train_model('garden', 'classification', 'select area, town, garden from houses', 'garden', 'logistic_regression');
+select labels, algorithm from ai_model_versions where model_name = 'garden';
+-- A column that gives the target away.
+select w ->> 'code' as code, w ->> 'column' as "column"
+from train_model('leak', 'classification', 'select area, case when garden then 1.5 else 0.2 end as hedge, garden from houses', 'garden',
+  'logistic_regression') r, jsonb_array_elements(r.warnings) w;
+select w ->> 'code' as code, w ->> 'column' as "column"
+from train_model('leak_value', 'regression', 'select town, price * 2 as twice, price from houses', 'price', 'ridge') r,
+  jsonb_array_elements(r.warnings) w;
+
+-- Clusters: as many as the data has, with numbers that stay.
+create table points as
+select n, (n % 3) * 10 + sin(n) as x, case n % 3 when 2 then 10 else 0 end + cos(n) as y from generate_series(1, 300) n;
+select status, metrics -> 'k' as k, metrics -> 'sizes' as sizes, round((metrics #>> '{test,silhouette}')::numeric, 1) as silhouette
+from train_model('segments', 'clustering', 'select x, y from points');
+create table before as select n, predict_cluster('segments', p) as cluster from points p;
+insert into points select n, (n % 3) * 10 + sin(n), case n % 3 when 2 then 10 else 0 end + cos(n) from generate_series(301, 700) n where n % 3 > 0;
+select status, deployed, gate ->> 'rule' as rule from train_model('segments');
+select count(*) filter (where b.cluster <> predict_cluster('segments', p)) as moved, count(*) as points
+from points p join before b using (n);
+
+-- Splits.
+select training_samples, validation_samples, test_samples
+from train_model('given', 'regression',
+  'select area, price, case when house_id % 10 = 0 then ''test'' else ''train'' end as split from houses', 'price', 'ridge');
+select training_samples, validation_samples, test_samples
+from train_model('by_time', 'regression', 'select area, sold, price from houses', 'price', 'ridge', '{"split": {"by_time": "sold"}}');
+select training_samples % 6 as of_groups_of_six, test_samples > 0 as tested
+from train_model('by_group', 'regression', 'select area, house_id / 6 as grp, price from houses where house_id between 6 and 599', 'price', 'ridge',
+  '{"split": {"by": "grp"}}');
+
+-- Runs that fail say why, and are no errors.
+select status, error_message from train_model('few', 'regression', 'select n, n * 2 as y from generate_series(1, 19) n', 'y', 'ridge');
+select status, error_message from train_model('few', 'regression', 'select 1 as n, 1 as y where false', 'y', 'ridge');
+select status, error_message from train_model('one', 'classification', 'select n, ''same'' as y from generate_series(1, 100) n', 'y', 'logistic_regression');
+select status, error_message from train_model('nothing', 'regression', 'select 1 as n, m as y from generate_series(1, 100) m', 'y', 'ridge');
+select status, error_message from train_model('nulls', 'regression', 'select n, null::numeric as y from generate_series(1, 100) n', 'y', 'ridge');
+select status, w ->> 'code' as code, w ->> 'message' as message
+from train_model('absent', 'classification',
+  'select n, case when n < 50 then ''a'' when n < 100 then ''b'' else ''c'' end as y,
+     case when n < 100 then ''train'' else ''test'' end as split from generate_series(1, 120) n', 'y', 'logistic_regression') r,
+  jsonb_array_elements(r.warnings) w;
+-- Ten thousand texts: bounded, and told.
+select status, metrics -> 'features' as features, w ->> 'code' as code, w ->> 'message' as message
+from train_model('many', 'regression',
+  'select ''text '' || n % 10000 as t, n % 7 as x, n % 7 as y from generate_series(1, 30000) n', 'y', 'ridge') r,
+  jsonb_array_elements(r.warnings) w where w ->> 'column' = 't';
+
+-- Errors name what is wrong.
+select train_model('price', 'regression', 'select area, ''Infinity''::float8 as price from houses', 'price', 'ridge');
+select train_model('bad', 'regression', 'select case when house_id = 42 then ''-Infinity''::float8 else area end as area, price from houses order by house_id',
+  'price', 'ridge');
+select train_model('bad', 'regression', 'select * from houses', 'prize', 'ridge');
+select train_model('bad', 'regression', 'select * from houses', 'town', 'ridge');
+select train_model('bad', 'regression', 'select * from houses', null, 'ridge');
+select train_model('bad', 'clustering', 'select * from houses', 'price');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'kmeans');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'riddle');
+select train_model('bad', 'prophecy', 'select * from houses', 'price');
+select train_model('bad', null, 'select * from houses', 'price');
+select train_model('bad', 'regression', null, 'price');
+select train_model('bad', 'regression', 'delete from houses', 'price', 'ridge');
+select train_model('bad', 'regression', 'select price from houses', 'price', 'ridge');
+select train_model('bad', 'regression', 'select *, area from houses', 'price', 'ridge');
+select train_model('bad', 'regression', 'select *, ''half'' as split from houses', 'price', 'ridge');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'ridge', '{"alfa": 2}');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'ridge', '{"alpha": "2"}');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'ridge', '{"k": 2}');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'ridge', '{"split": {"by": "street"}}');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'ridge', '{"split": {"by_time": "town"}}');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'ridge', '{"split": [0.9, 0.2, 0.1]}');
+select train_model('bad', 'regression', 'select * from houses', 'price', 'ridge', '[]');
+select train_model('garden', 'regression', 'select * from houses', 'price', 'ridge');
+select train_model('price', p_promote => 'perhaps');
+select train_intent_model('price');
+set pg_retrain.training_memory = '1MB';
+select train_model('bad', 'regression', 'select n, n * pi() as x, sqrt(n) as z, n as y from generate_series(1, 100000) n', 'y', 'ridge');
+reset pg_retrain.training_memory;
+select count(*) as models_from_errors from ai_models where model_name = 'bad';
+
+drop extension pg_retrain cascade;
+drop table houses, points, before;

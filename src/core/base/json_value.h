@@ -1,0 +1,41 @@
+// Reads JSON text and UBJSON bytes into a tree of values: configurations, and models of other programs.
+#pragma once
+
+#ifdef POSTGRES_H
+#error "include core headers before postgres.h"
+#endif
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace retrain {
+
+// Exactly the members that `type` names are meaningful. An array of nothing but numbers is kNumbers: a model's arrays are
+// long, and a value each would take ten times the memory. An empty array is kNumbers as well.
+struct JsonValue {
+  enum class Type : uint8_t { kNull, kBool, kNumber, kString, kArray, kNumbers, kObject };
+
+  Type type = Type::kNull;
+  bool boolean = false;
+  double number = 0;
+  std::string string;
+  std::vector<double> numbers;
+  std::vector<JsonValue> items;
+  std::vector<std::pair<std::string, JsonValue>> members;  // in the order of the text
+
+  // The member of an object, or null when it is not there.
+  const JsonValue* Find(std::string_view key) const noexcept;
+  size_t size() const noexcept { return type == Type::kNumbers ? numbers.size() : items.size(); }
+};
+
+// Throw Error(kInvalidParameter) with the place where the text ends to make sense. Nesting is limited to 64. NaN and Infinity
+// are read as numbers: Python and XGBoost write them.
+JsonValue ParseJson(std::string_view text);
+// Universal Binary JSON, draft 12, with the typed arrays that XGBoost writes.
+JsonValue ParseUbjson(std::span<const uint8_t> bytes);
+
+}  // namespace retrain
