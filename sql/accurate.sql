@@ -50,6 +50,7 @@ exception when out_of_memory then
   raise notice '%', sqlerrm;
 end $$;
 
+reset pg_retrain.training_memory;
 drop function margin;
 drop table lessons;
-drop extension pg_retrain;
+drop extension pg_retrain cascade;

@@ -102,7 +102,7 @@ begin
   end if;
 
   if v_intent is null then
-    -- A model that cannot be read costs the guess, never the message.
+    -- A model that cannot be read, or that needs an embedding, costs the guess, never the message.
     begin
       v_predicted := @extschema@.predict_intent(p_user_message, p_model_name, 1);
       if v_predicted.model_trained then
@@ -110,6 +110,9 @@ begin
         v_confidence := coalesce(v_confidence, round(v_predicted.confidence * 100)::integer);
       end if;
     exception when data_corrupted or feature_not_supported or out_of_memory or invalid_parameter_value then
+      if p_model_name is null then
+        raise;
+      end if;
       raise warning 'the message was recorded without a prediction'
         using errcode = sqlstate, detail = sqlerrm, hint = 'Promote another version of the model.';
     end;

@@ -135,7 +135,8 @@ comment on function @extschema@.predict_intents(text[], text, integer, bigint) i
 comment on function @extschema@.classify_intent(text, text, real[]) is
   'The intent alone, for bulk SQL: the same answer as predicted_intent.';
 comment on function @extschema@.explain_intent(text, text, text, integer, bigint, real[]) is
-  'What speaks for and against an intent: features with their weights; contributions and bias add up to the margin.';
+  'What speaks for and against an intent: features with their weights; contributions and bias add up to the margin. '
+  'A model with networks is linear around a message: its weights and bias are those of this message.';
 comment on function @extschema@.promote_model(bigint, text) is 'Makes a version the live one.';
 comment on function @extschema@.rollback_model(text, integer) is
   'Returns to the version that was live p_steps before. A second rollback goes further back, not forth.';

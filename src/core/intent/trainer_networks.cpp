@@ -31,8 +31,11 @@ std::vector<ColumnRange> RangesOf(const FeatureSpace& space, uint32_t networks) 
   for (uint32_t m = 0; m < networks; ++m) {
     Reads reads = kReads[m % std::size(kReads)];
     if (space.word_terms == 0 || space.char_terms == 0) reads = Reads::kAll;
+    // An embedding may tell more than all n-grams: every network reads it.
+    if (space.embedding > 0 && reads == Reads::kWords) reads = Reads::kAll;
+    const uint32_t end_of_chars = space.embedding > 0 ? space.columns() : space.terms();
     ranges.push_back(reads == Reads::kWords   ? ColumnRange{0, space.word_terms}
-                     : reads == Reads::kChars ? ColumnRange{space.word_terms, space.terms()}
+                     : reads == Reads::kChars ? ColumnRange{space.word_terms, end_of_chars}
                                               : ColumnRange{0, space.columns()});
   }
   return ranges;

@@ -1,0 +1,44 @@
+-- embedding_column: a column of the source joins the n-grams, in training and in prediction.
+create extension pg_retrain;
+\set SHOW_CONTEXT never
+create table notes as
+select n, format('nota %s w%s', n, n % 20) as text, case when n % 2 = 0 then 'up' else 'down' end as intent,
+  case when n % 5 = 0 then 'test' else 'train' end as split,
+  array[case when n % 2 = 0 then 2 else -2 end + 0.1 * (n % 7), 0.1 * (n % 3), 1]::real[] as embedding
+from generate_series(1, 200) n;
+
+select status, intent_accuracy, model_config ->> 'embedding_column' as embedding_column
+from train_intent_model('m', p_config => '{"embedding_column": "embedding"}', p_source => 'select text, intent, split, embedding from notes');
+select predicted_intent from predict_intent('nota', 'm', p_embedding => '{5,0,1}');
+select predicted_intent from predict_intent('nota', 'm', p_embedding => '{-5,0,1}');
+select classify_intent('nota', 'm', '{5,0,1}') as up, classify_intent('nota', 'm', p_embedding => '{-5,0,1}') as down;
+select feature, kind from explain_intent('nota', 'm', 'up', 1, p_embedding => '{5,0,1}') where kind = 'embedding';
+select verify_model(id) ->> 'matches' as matches from ai_model_metadata where model_name = 'm' and is_active;
+
+-- columns of other types that read as a list of numbers: float8[], numeric[], and text as pgvector writes its values
+select status, intent_accuracy from train_intent_model('m', p_promote => 'never',
+  p_source => 'select text, intent, split, embedding::float8[] as embedding from notes');
+select status, intent_accuracy from train_intent_model('m', p_promote => 'never',
+  p_source => $$select text, intent, split, translate(embedding::text, '{}', '[]') as embedding from notes$$);
+
+-- what is missing or wrong is named
+select predict_intent('nota', 'm');
+select classify_intent('nota', 'm', '{1,2}');
+select predict_intent('nota', 'm', p_embedding => '{1,NaN,3}');
+select predict_intent('nota', 'm', p_embedding => '{1,null,3}');
+select predict_intent('nota', 'm', p_embedding => '{{1,2,3}}');
+select predict_intents('{nota}', 'm');
+select train_intent_model('m', p_source => 'select text, intent from notes');
+select train_intent_model('m', p_source => 'select text, intent, case when n <> 7 then embedding end as embedding from notes');
+select train_intent_model('m', p_source => 'select text, intent, case when n <> 7 then embedding else ''{1}'' end as embedding from notes');
+select train_intent_model('m', p_source => 'select text, intent, text as embedding from notes');
+select train_intent_model('m');
+select train_intent_model('n', p_config => '{"embedding_column": 5}', p_source => 'select text, intent from notes');
+
+-- recording goes on without a guess; a version that takes no embedding takes no notice of one
+select record_interaction('una nota', p_model_name => 'm') is not null as recorded;
+select status from train_intent_model('plain', p_source => 'select text, intent from notes');
+select predicted_intent is not null as answered from predict_intent('nota', 'plain', p_embedding => '{1,2}');
+
+drop table notes;
+drop extension pg_retrain cascade;
