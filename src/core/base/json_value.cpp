@@ -141,7 +141,7 @@ class TextParser {
       if (Peek() != '"') Fail();
       std::string key = String();
       if (!Take(':')) Fail();
-      object.members.emplace_back(std::move(key), Value(depth + 1));
+      object.members.push_back({std::move(key), Value(depth + 1)});
     } while (Take(','));
     if (!Take('}')) Fail();
     return object;
@@ -375,7 +375,7 @@ class BinaryParser {
     for (size_t i = 0; counted ? i < n : PeekByte() != '}'; ++i) {
       std::string key = String();
       const char type = TakeByte();
-      object.members.emplace_back(std::move(key), Value(type, depth + 1));
+      object.members.push_back({std::move(key), Value(type, depth + 1)});
     }
     if (!counted) ++at_;
     return object;
@@ -386,6 +386,12 @@ class BinaryParser {
 };
 
 }  // namespace
+
+JsonValue::JsonValue() = default;
+JsonValue::JsonValue(JsonValue&&) noexcept = default;
+JsonValue::JsonValue(const JsonValue&) = default;
+JsonValue& JsonValue::operator=(JsonValue&&) noexcept = default;
+JsonValue::~JsonValue() = default;
 
 const JsonValue* JsonValue::Find(std::string_view key) const noexcept {
   for (const auto& [name, value] : members)

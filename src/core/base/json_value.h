@@ -9,10 +9,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace retrain {
+
+struct JsonMember;
 
 // Exactly the members that `type` names are meaningful. An array of nothing but numbers is kNumbers: a model's arrays are
 // long, and a value each would take ten times the memory. An empty array is kNumbers as well.
@@ -25,11 +26,22 @@ struct JsonValue {
   std::string string;
   std::vector<double> numbers;
   std::vector<JsonValue> items;
-  std::vector<std::pair<std::string, JsonValue>> members;  // in the order of the text
+  std::vector<JsonMember> members;  // in the order of the text
+
+  JsonValue();
+  JsonValue(JsonValue&&) noexcept;
+  JsonValue(const JsonValue&);
+  JsonValue& operator=(JsonValue&&) noexcept;
+  ~JsonValue();
 
   // The member of an object, or null when it is not there.
   const JsonValue* Find(std::string_view key) const noexcept;
   size_t size() const noexcept { return type == Type::kNumbers ? numbers.size() : items.size(); }
+};
+
+struct JsonMember {
+  std::string key;
+  JsonValue value;
 };
 
 // Throw Error(kInvalidParameter) with the place where the text ends to make sense. Nesting is limited to 64. NaN and Infinity

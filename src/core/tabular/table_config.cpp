@@ -394,7 +394,9 @@ TableConfig ParseTableConfig(std::string_view json, TableAlgorithm algorithm) {
                 "for example: {\"n_estimators\": 300}");
   TableConfig config = DefaultsOf(algorithm);
   const unsigned bit = EntryOf(algorithm).bit;
-  for (const auto& [key, value] : values.members) {
+  for (const JsonMember& member : values.members) {
+    const std::string& key = member.key;
+    const JsonValue& value = member.value;
     const Parameter* parameter = std::find_if(std::begin(kParameters), std::end(kParameters), [&](const Parameter& p) {
       return (p.algorithms & bit) != 0 && (key == p.name || (p.alias != nullptr && key == p.alias));
     });

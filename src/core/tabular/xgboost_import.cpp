@@ -139,9 +139,8 @@ void CollectCategories(const JsonValue& trees, XgboostModel& model) {
 // Lays one tree out: breadth first, so that the top of every tree lies together.
 class Flattener {
  public:
-  Flattener(const XgboostModel& model, std::span<const ForestFeature> features, const ForestShape& shape,
-            ForestParts& parts)
-      : model_(model), features_(features), shape_(shape), parts_(parts) {}
+  Flattener(std::span<const ForestFeature> features, const ForestShape& shape, ForestParts& parts)
+      : features_(features), shape_(shape), parts_(parts) {}
 
   void Add(const JsonValue& tree, uint32_t group, float scale) {
     const auto& left = Member(tree, "left_children").numbers;
@@ -249,7 +248,6 @@ class Flattener {
     return known->second;
   }
 
-  const XgboostModel& model_;
   std::span<const ForestFeature> features_;
   const ForestShape& shape_;
   ForestParts& parts_;
@@ -311,7 +309,7 @@ ForestParts FlattenTrees(const XgboostModel& model, std::span<const ForestFeatur
   ForestParts parts;
   parts.base = model.base;
   parts.gain.assign(shape.n_dense + shape.n_codes.size(), 0);
-  Flattener flattener(model, features, shape, parts);
+  Flattener flattener(features, shape, parts);
   for (size_t t = 0; t < n; ++t)
     flattener.Add(trees.items[t], IndexOf(groups[t], model.n_outputs, "a tree's output"),
                   dropped == nullptr ? scale : scale * static_cast<float>(dropped->numbers[t]));
