@@ -139,6 +139,8 @@ def fits(data, threads):
     xgb = xgboost.XGBClassifier if data.classes else xgboost.XGBRegressor
     forest = RandomForestClassifier if data.classes else RandomForestRegressor
     yield "xgboost, defaults", "xgboost", {}, lambda: xgb(tree_method="hist", n_jobs=threads), False
+    if data.name == "ames":
+        yield "xgboost, one_hot", "xgboost", {"encoding": "one_hot"}, lambda: xgb(tree_method="hist", n_jobs=threads), False
     yield "xgboost, tuned", "xgboost", TUNED, lambda: xgb(tree_method="hist", n_jobs=threads, **TUNED), False
     yield "random_forest", "random_forest", {}, lambda: forest(n_jobs=threads, random_state=0), False
     if data.classes:

@@ -251,10 +251,10 @@ const Parameter kParameters[] = {
        return SetWord(v, {"hist", "approx", "exact"}, c.tree_method);
      },
      [](const TableConfig& c, JsonWriter& json) { json.String(c.tree_method); }},
-    {"encoding", nullptr, "text", "one_hot | native | ordinal", kTrees,
-     "of texts for the trees: a column each, sets of codes, or codes in the order of the texts",
+    {"encoding", nullptr, "text", "auto | one_hot | native | ordinal", kTrees,
+     "of texts for the trees: a column each, sets of codes, or codes in their order; auto: sets beyond eight texts",
      [](TableConfig& c, const JsonValue& v) {
-       return SetWord(v, {"one_hot", "native", "ordinal"}, c.encoding);
+       return SetWord(v, {"auto", "one_hot", "native", "ordinal"}, c.encoding);
      },
      [](const TableConfig& c, JsonWriter& json) { json.String(c.encoding); }},
     {"early_stopping_rounds", nullptr, "integer", "0 (never) to 10000", kX,

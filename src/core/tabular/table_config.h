@@ -51,7 +51,7 @@ struct TableConfig {
   uint32_t n_estimators = 100, max_depth = 6, max_bin = 256, early_stopping_rounds = 0;
   double learning_rate = 0.3, subsample = 1, colsample_bytree = 1, colsample_bylevel = 1, colsample_bynode = 1;
   double min_child_weight = 1, reg_lambda = 1, reg_alpha = 0, gamma = 0, scale_pos_weight = 1, max_delta_step = 0;
-  std::string tree_method = "hist", encoding = "one_hot";
+  std::string tree_method = "hist", encoding = "auto";
 };
 
 // What an algorithm begins with, and what a JSON object changes. Throws Error(kInvalidParameter) that names the key, the

@@ -13,18 +13,30 @@ namespace retrain {
 namespace {
 
 constexpr size_t kBatchRows = 4096;
+constexpr uint32_t kOneHotCodes = 8;  // encoding auto: beyond, a column of codes that splits take sets of
 
 // Rows of one part as the trees see them, handed over in batches of floats.
 class TreeRows {
  public:
   TreeRows(const Table& table, const Encoder& encoder, std::span<const uint32_t> place_of, size_t first, size_t n,
-           bool one_hot, const Stop& stop)
-      : table_(table), encoder_(encoder), place_of_(place_of), first_(first), n_(n), one_hot_(one_hot), stop_(stop) {
+           const TableConfig& config, const Stop& stop)
+      : table_(table), encoder_(encoder), place_of_(place_of), first_(first), n_(n), stop_(stop) {
     // Trees know of missing values by themselves.
     for (uint32_t i = 0; i < encoder.n_dense(); ++i)
       if (encoder.dense()[i].part != DensePart::kMissing) dense_.push_back(i);
-    columns_ = dense_.size() + (one_hot ? encoder.n_one_hot() : encoder.n_categories());
+    columns_ = dense_.size();
+    for (const CategoryFeature& feature : encoder.categories()) {
+      const bool one_hot =
+          config.encoding == "one_hot" ||
+          (config.encoding == "auto" && (feature.n_codes() <= kOneHotCodes || config.tree_method == "exact"));
+      one_hot_.push_back(one_hot);
+      at_of_.push_back(columns_);
+      columns_ += one_hot ? feature.n_codes() : 1;
+    }
   }
+
+  bool one_hot(size_t category) const noexcept { return one_hot_[category]; }
+  size_t first_column(size_t category) const noexcept { return at_of_[category]; }
 
   std::span<const uint32_t> dense() const noexcept { return dense_; }
 
@@ -63,10 +75,10 @@ class TreeRows {
                                                static_cast<double>(std::numeric_limits<float>::max())));
       for (size_t c = 0; c < n_categories; ++c) {
         const uint32_t code = block_.codes[r * n_categories + c];
-        if (!one_hot_)
-          out[dense_.size() + c] = code == kNoCode ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(code);
+        if (!one_hot_[c])
+          out[at_of_[c]] = code == kNoCode ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(code);
         else if (code != kNoCode)
-          out[dense_.size() + encoder_.categories()[c].first + code] = 1;
+          out[at_of_[c] + code] = 1;
       }
     }
   }
@@ -75,7 +87,9 @@ class TreeRows {
   const Encoder& encoder_;
   std::span<const uint32_t> place_of_;
   size_t first_, n_, columns_ = 0, at_ = 0;
-  bool one_hot_, cancelled_ = false;
+  bool cancelled_ = false;
+  std::vector<bool> one_hot_;  // of each category feature
+  std::vector<size_t> at_of_;  // its first column
   const Stop& stop_;
   std::string failure_;
   std::vector<uint32_t> dense_;  // dense features that are columns
@@ -197,13 +211,13 @@ Resumable TableTrainer::Fit() {
 Resumable TableTrainer::FitTrees() {
   const TableConfig& config = result_.config;
   const Encoder& encoder = parts_.encoder;
-  const bool forest = result_.algorithm == TableAlgorithm::kRandomForest, one_hot = config.encoding == "one_hot";
+  const bool forest = result_.algorithm == TableAlgorithm::kRandomForest;
   const bool classes = request_.task == TableTask::kClassification;
   const size_t n = result_.training_rows, n_validation = result_.validation_rows;
   // A forest predicts the share of each class in the leaves: one target for each, one for two classes.
   const size_t n_labels = forest && classes && n_classes() > 2 ? n_classes() : 1;
-  TreeRows train(*table_, encoder, place_of_, 0, n, one_hot, pace_.stop());
-  TreeRows validation(*table_, encoder, place_of_, table_->first(TablePart::kValidation), n_validation, one_hot,
+  TreeRows train(*table_, encoder, place_of_, 0, n, config, pace_.stop());
+  TreeRows validation(*table_, encoder, place_of_, table_->first(TablePart::kValidation), n_validation, config,
                       pace_.stop());
   const bool quantised = config.tree_method == "hist";
   const uint64_t cell = quantised ? (config.max_bin > 256 ? 2 : 1) + 1 : 12;
@@ -234,8 +248,8 @@ Resumable TableTrainer::FitTrees() {
     Warn("no_validation_rows", "", "there are no validation rows, so early_stopping_rounds has no effect");
   }
   std::vector<uint8_t> categorical(train.columns());
-  if (config.encoding == "native")
-    std::fill(categorical.begin() + static_cast<ptrdiff_t>(train.dense().size()), categorical.end(), uint8_t{1});
+  for (size_t c = 0; c < encoder.n_categories(); ++c)
+    categorical[train.first_column(c)] = !train.one_hot(c) && config.encoding != "ordinal";
   const auto columns = static_cast<uint32_t>(train.columns());
   const BoosterRows train_rows{
       &train,        TreeRows::Reset,   TreeRows::Next, n, columns, static_cast<uint32_t>(n_labels),
@@ -311,8 +325,8 @@ Resumable TableTrainer::FitTrees() {
   for (const uint32_t i : train.dense()) features.push_back({ForestFeature::Kind::kDense, i, 0});
   for (uint32_t c = 0; c < encoder.n_categories(); ++c) {
     shape.n_codes.push_back(encoder.categories()[c].n_codes());
-    if (!one_hot) features.push_back({ForestFeature::Kind::kCodes, c, 0});
-    for (uint32_t code = 0; one_hot && code < shape.n_codes.back(); ++code)
+    if (!train.one_hot(c)) features.push_back({ForestFeature::Kind::kCodes, c, 0});
+    for (uint32_t code = 0; train.one_hot(c) && code < shape.n_codes.back(); ++code)
       features.push_back({ForestFeature::Kind::kOneHot, c, code});
   }
   const size_t kept = stops_early ? best_round + 1 : rounds;
