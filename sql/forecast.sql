@@ -177,4 +177,10 @@ reset session_replication_role;
 \set VERBOSITY terse
 select forecast('ends', 1);
 \set VERBOSITY default
+-- a version leaves the database and comes back under another name; it is not trained again to compare
+select promote_model(import_model(export_model(min(id)), 'ventas copiadas')) ->> 'success' as served from ai_model_versions where model_name = 'ventas';
+select task from ai_models where model_name = 'ventas copiadas';
+select count(*) from forecast('ventas copiadas', 3);
+select import_model(export_model(min(id)), 'intents') from ai_model_versions where model_name = 'ventas' and retrain_ensure_model('intents') is not null;
+select verify_model(min(id)) from ai_model_versions where model_name = 'ventas';
 drop extension pg_retrain cascade;

@@ -6,12 +6,18 @@
 -- It ends with the checks that it claims; a claim that does not hold is an error.
 
 set client_min_messages = warning;
+do $$
+begin
+  if to_regclass('shop.invoices') is not null then
+    raise exception 'the example has been run in this database' using hint = 'Take a new one: createdb retail2.';
+  end if;
+end
+$$;
 create extension if not exists pg_retrain;
 create schema if not exists shop;
 set search_path = shop, public;
 
 -- ---- 1. the shop's own tables ---------------------------------------------------------------------------------------
-drop table if exists invoices, subscribers, houses, deliveries cascade;
 create table invoices (invoice_no text, customer_id text, country text, invoice_ts timestamp, amount numeric);
 create table subscribers (
   customer_id text, gender text, senior_citizen int, partner text, dependents text, tenure int, phone_service text,
@@ -58,7 +64,6 @@ create or replace function customers_on(p_day timestamp)
       (array_agg(i.amount order by i.invoice_ts desc))[1] as last_amount
     from invoices i where i.customer_id = c.customer_id and i.invoice_ts <= p_day) h on true
 $$;
-drop table if exists churn_examples, purchase_examples;
 create table churn_examples as
 select c.*, d.day, not exists (
   select from invoices i

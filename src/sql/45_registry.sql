@@ -380,9 +380,9 @@ begin
     on conflict do nothing;
   end if;
   perform @extschema@.retrain_ensure_model(p_model_name);
-  if v_info ->> 'task' <> (select m.task from @extschema@.ai_models m where m.model_name = p_model_name) then
+  if coalesce(v_info ->> 'task', 'intent') <> (select m.task from @extschema@.ai_models m where m.model_name = p_model_name) then
     raise exception 'model "%" is of another task than the artifact', p_model_name
-      using errcode = 'invalid_parameter_value', detail = format('The artifact does %s.', v_info ->> 'task'),
+      using errcode = 'invalid_parameter_value', detail = format('The artifact does %s.', coalesce(v_info ->> 'task', 'intent')),
         hint = 'Choose another model name.';
   end if;
   return @extschema@.retrain_insert_version(

@@ -30,6 +30,12 @@ begin
           v_version.version, v_version.model_name),
         hint = 'Verify the version in the database that trained it.';
   end if;
+  if v_run.task <> 'intent' then
+    raise exception 'version % cannot be trained again', p_version_id
+      using errcode = 'feature_not_supported',
+        detail = format('Model "%s" is of the task %s.', v_version.model_name, v_run.task),
+        hint = 'Models of intents can be verified; train this one with p_promote => ''never'' and compare.';
+  end if;
   -- An incremental training depends on the version it started from as well, unless it says that it started from nothing.
   incremental := coalesce((
     select v.metrics #>> '{start,from}' = 'live' from @extschema@.ai_model_versions v where v.id = p_version_id), false);

@@ -208,7 +208,7 @@ uint64_t ForecastModel::own_bytes() const noexcept {
 
 std::string ForecastModel::Describe() const {
   JsonWriter json;
-  json.Object().Key("format").Integer(1).Key("algorithm").String("forecast");
+  json.Object().Key("format").Integer(1).Key("task").String("forecast").Key("algorithm").String("forecast");
   json.Key("training_samples").Integer(static_cast<int64_t>(training_rows_));
   json.Key("series").Integer(n_series_);
   json.Key("config").Raw(ToJson(config_));
