@@ -2,7 +2,6 @@
 #include "pg/config_json.h"
 
 #include "pg/guard.h"
-#include "pg/materialized.h"
 #include "pg/messages.h"
 #include "pg/owned.h"
 
@@ -93,17 +92,7 @@ ConfigValues read_config(Jsonb* config) {
 
 // Rows (name, type, default_value, range, description) of every hyper-parameter.
 Datum retrain_config_reference(PG_FUNCTION_ARGS) {
-  ReturnSetInfo* result = begin_materialized(fcinfo);
-  using Reference = std::vector<retrain::ParameterDoc>;
-  const auto* reference =
-      make_owned<Reference>(CurrentMemoryContext, [] { return new Reference(retrain::IntentParameterReference()); });
-  for (size_t i = 0; i < reference->size(); ++i) {
-    const retrain::ParameterDoc& doc = (*reference)[i];
-    Datum values[5];
-    const std::string* columns[5] = {&doc.name, &doc.type, &doc.default_value, &doc.range, &doc.description};
-    for (int c = 0; c < 5; ++c) values[c] = PointerGetDatum(text_of_utf8(*columns[c]));
-    bool nulls[5] = {};
-    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-  }
-  return static_cast<Datum>(0);
+  using Doc = retrain::ParameterDoc;
+  return parameter_rows(fcinfo, retrain::IntentParameterReference,
+                        {&Doc::name, &Doc::type, &Doc::default_value, &Doc::range, &Doc::description});
 }

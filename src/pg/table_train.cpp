@@ -1,8 +1,8 @@
 // train_model: any query's rows in, a table model and its verdict out.
 #include "core/tabular/table_trainer.h"
 #include "pg/catalog.h"
+#include "pg/config_json.h"
 #include "pg/guard.h"
-#include "pg/materialized.h"
 #include "pg/messages.h"
 #include "pg/owned.h"
 #include "pg/progress.h"
@@ -167,17 +167,8 @@ Datum train_model(PG_FUNCTION_ARGS) {
 
 // Rows (name, type, default_value, range, algorithms, description) of every hyper-parameter.
 Datum retrain_table_config_reference(PG_FUNCTION_ARGS) {
-  ReturnSetInfo* result = begin_materialized(fcinfo);
-  using Reference = std::vector<retrain::TableParameterDoc>;
-  const auto* reference =
-      make_owned<Reference>(CurrentMemoryContext, [] { return new Reference(retrain::TableParameterReference()); });
-  for (const retrain::TableParameterDoc& doc : *reference) {
-    Datum values[6];
-    const std::string* columns[6] = {&doc.name,  &doc.type,       &doc.default_value,
-                                     &doc.range, &doc.algorithms, &doc.description};
-    for (int c = 0; c < 6; ++c) values[c] = PointerGetDatum(text_of_utf8(*columns[c]));
-    bool nulls[6] = {};
-    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-  }
-  return static_cast<Datum>(0);
+  using Doc = retrain::TableParameterDoc;
+  return parameter_rows(
+      fcinfo, retrain::TableParameterReference,
+      {&Doc::name, &Doc::type, &Doc::default_value, &Doc::range, &Doc::algorithms, &Doc::description});
 }

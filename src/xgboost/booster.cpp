@@ -236,12 +236,12 @@ void Destroy(void* booster) {
 }  // namespace
 
 const retrain::BoosterApi* XgboostApi() {
-  static char library[32];
+  static char engine[32];
   static const retrain::BoosterApi api = [] {
     int major = 0, minor = 0, patch = 0;
     XGBoostVersion(&major, &minor, &patch);
-    std::snprintf(library, sizeof library, "xgboost %d.%d.%d", major, minor, patch);
-    return retrain::BoosterApi{RETRAIN_BOOSTER_API_VERSION, library, Create, Round, Evaluate, Save, Destroy};
+    std::snprintf(engine, sizeof engine, "xgboost %d.%d.%d", major, minor, patch);
+    return retrain::BoosterApi{RETRAIN_BOOSTER_API_VERSION, engine, Create, Round, Evaluate, Save, Destroy};
   }();
   return &api;
 }

@@ -60,7 +60,7 @@ std::string Describe(const ConfigValue& v) {
 
 }  // namespace
 
-void RejectConfigKey(std::string_view key, std::span<const char* const> known) {
+void RejectConfigKey(std::string_view key, std::span<const char* const> known, std::string_view of) {
   const char* closest = nullptr;
   size_t distance = 0;
   std::string list;
@@ -71,14 +71,19 @@ void RejectConfigKey(std::string_view key, std::span<const char* const> known) {
     if (closest == nullptr || d < distance) closest = name, distance = d;
   }
   const bool close = closest != nullptr && distance <= std::max<size_t>(2, std::string_view(closest).size() / 3);
-  throw Error(ErrorCode::kInvalidParameter, "unknown configuration key " + Quoted(key), "known keys: " + list,
+  throw Error(ErrorCode::kInvalidParameter, "unknown configuration key " + Quoted(key),
+              "known keys" + (of.empty() ? "" : " of " + std::string(of)) + ": " + list,
               close ? "did you mean \"" + std::string(closest) + "\"?" : "remove the key");
 }
 
 void RejectConfigValue(const ConfigValue& value, const char* range, const char* description) {
-  const std::string name(value.key);
+  RejectConfigValue(value.key, Describe(value), range, description);
+}
+
+void RejectConfigValue(std::string_view key, std::string_view given, const char* range, const char* description) {
+  const std::string name(key);
   throw Error(ErrorCode::kInvalidParameter, "invalid value for configuration key \"" + name + "\"",
-              "given " + Describe(value) + ", accepted: " + range, name + ": " + description);
+              "given " + std::string(given) + ", accepted: " + range, name + ": " + description);
 }
 
 }  // namespace retrain

@@ -23,10 +23,13 @@ struct ConfigValue {
   std::span<const std::string_view> strings = {};
 };
 
-// Error(kInvalidParameter) that lists the keys that there are and, where one is close, names it as the one that was meant.
-[[noreturn]] void RejectConfigKey(std::string_view key, std::span<const char* const> known);
+// Error(kInvalidParameter) that lists the keys that there are (of what: "xgboost"; empty: of all) and, where one is close,
+// names it as the one that was meant.
+[[noreturn]] void RejectConfigKey(std::string_view key, std::span<const char* const> known, std::string_view of = {});
 
 // Error(kInvalidParameter) that names the key, what was given and what is accepted.
 [[noreturn]] void RejectConfigValue(const ConfigValue& value, const char* range, const char* description);
+[[noreturn]] void RejectConfigValue(std::string_view key, std::string_view given, const char* range,
+                                    const char* description);
 
 }  // namespace retrain

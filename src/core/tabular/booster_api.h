@@ -33,7 +33,7 @@ typedef struct BoosterParameter {
 // Every call gives 0, or 1 with a message in `error`. None of them leaves a thread that takes signals.
 typedef struct BoosterApi {
   uint32_t version;
-  const char* library;  // "xgboost 1.7.4"
+  const char* engine;  // "xgboost 1.7.4"
   // quantised: rows are kept as bins only. validation may be null.
   int (*create)(const BoosterRows* train, const BoosterRows* validation, int quantised, int threads,
                 const BoosterParameter* parameters, size_t n_parameters, void** booster, char* error,

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <vector>
 
+#include "core/base/config_value.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/json_value.h"
@@ -265,22 +266,6 @@ const Parameter kParameters[] = {
 #undef RETRAIN_INTEGER
 #undef RETRAIN_NUMBER
 
-// Levenshtein distance of two short names.
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
-
 std::string Describe(const JsonValue& v) {
   JsonWriter json;
   switch (v.type) {
@@ -311,24 +296,15 @@ std::string AlgorithmsOf(const Parameter& parameter) {
 
 [[noreturn]] void RejectKey(std::string_view key, TableAlgorithm algorithm) {
   const auto& entry = EntryOf(algorithm);
-  const Parameter* closest = nullptr;
-  size_t distance = 0;
-  std::string known;
+  std::vector<const char*> known;
   for (const auto& parameter : kParameters) {
     if (key == parameter.name)
       throw Error(ErrorCode::kInvalidParameter,
                   "configuration key \"" + std::string(key) + "\" is not one of " + entry.name,
                   "it is of: " + AlgorithmsOf(parameter), "remove the key, or choose another p_algorithm");
-    if ((parameter.algorithms & entry.bit) == 0) continue;
-    known += (known.empty() ? "" : ", ") + std::string(parameter.name);
-    if (key.size() < 2 || key.size() > 40) continue;
-    const size_t d = EditDistance(key, parameter.name);
-    if (closest == nullptr || d < distance) closest = &parameter, distance = d;
+    if ((parameter.algorithms & entry.bit) != 0) known.push_back(parameter.name);
   }
-  const bool close = closest != nullptr && distance <= std::max<size_t>(2, std::string_view(closest->name).size() / 3);
-  throw Error(ErrorCode::kInvalidParameter, "unknown configuration key \"" + Shortened(key, 100) + "\"",
-              "known keys of " + std::string(entry.name) + ": " + known,
-              close ? "did you mean \"" + std::string(closest->name) + "\"?" : "remove the key");
+  RejectConfigKey(key, known, entry.name);
 }
 
 // What an algorithm begins with where it is not what TableConfig says.
@@ -402,10 +378,7 @@ TableConfig ParseTableConfig(std::string_view json, TableAlgorithm algorithm) {
     });
     if (parameter == std::end(kParameters)) RejectKey(key, algorithm);
     if (!parameter->set(config, value))
-      throw Error(ErrorCode::kInvalidParameter,
-                  "invalid value for configuration key \"" + std::string(parameter->name) + "\"",
-                  "given " + Describe(value) + ", accepted: " + parameter->range,
-                  std::string(parameter->name) + ": " + parameter->description);
+      RejectConfigValue(parameter->name, Describe(value), parameter->range, parameter->description);
   }
   if (config.encoding == "native" && config.tree_method == "exact")
     throw Error(ErrorCode::kInvalidParameter, "tree_method exact knows no native categories",

@@ -132,7 +132,7 @@ class Booster {
  private:
   void Check(int code) const {
     if (code != 0)
-      throw Error(ErrorCode::kInternal, std::string(api_.library) + " failed", error_.data(), "look at p_config");
+      throw Error(ErrorCode::kInternal, std::string(api_.engine) + " failed", error_.data(), "look at p_config");
   }
   const BoosterApi& api_;
   void* handle_ = nullptr;
