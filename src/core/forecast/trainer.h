@@ -99,7 +99,7 @@ class ForecastTrainer final : public Training {
   void OpenLive();
   std::unique_ptr<Job> Begin(uint32_t series, Pass pass) const;
   void Conclude(Job& job, Pass pass);
-  void ScoreLive(const Job& job, ForecastAccuracy& since) const;
+  bool ScoreLive(const Job& job, ForecastAccuracy& since) const;
   void Finish();
   void CheckBudget(uint64_t needed) const;
   std::span<const uint32_t> RowsOf(uint32_t series) const;
