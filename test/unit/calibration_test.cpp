@@ -47,7 +47,7 @@ double SoftmaxLoss(const Sample& s, double b) {
   return loss;
 }
 
-Calibration Softmax(const Sample& s) { return FitSoftmax(s.margins, s.labels, s.weights, s.n_classes, {}); }
+Calibration Softmax(const Sample& s) { return FitSoftmax(s.margins, s.labels, s.weights, s.n_classes, 1, {}); }
 Calibration Sigmoid(const Sample& s) { return FitSigmoid(s.margins, s.labels, s.weights, s.n_classes, 1, {}); }
 
 TEST(SoftmaxCalibration, MinimisesTheLossAndFindsTheTruth) {
@@ -137,7 +137,7 @@ TEST(Calibration, StopIsPolled) {
   const Sample s = Draw(5000, 3, 2.0, 37);
   Stop stop;
   stop.requested = []() noexcept { return true; };
-  EXPECT_THROW(FitSoftmax(s.margins, s.labels, s.weights, 3, stop), Cancelled);
+  EXPECT_THROW(FitSoftmax(s.margins, s.labels, s.weights, 3, 1, stop), Cancelled);
   EXPECT_THROW(FitSigmoid(s.margins, s.labels, s.weights, 3, 1, stop), Cancelled);
 }
 

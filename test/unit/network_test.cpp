@@ -244,7 +244,7 @@ TEST(Blend, FollowsWhatTheRowsSay) {
   }
   const auto fit = [&](const std::vector<float>& margins, const std::vector<float>& scores) {
     BlendFit blend(margins, scores, labels, kClasses);
-    while (!blend.Next(Stop{})) {
+    while (!blend.Next(1, Stop{})) {
     }
     return blend.best();
   };

@@ -277,7 +277,7 @@ TEST(Floors, AnIncrementalTrainingAnswersAsAFullOne) {
     ++tests;
     equal += a.Best(x) == b.Best(y);
   }
-  EXPECT_GE(static_cast<double>(equal) / static_cast<double>(tests), 0.998);
+  EXPECT_GE(static_cast<double>(equal) / static_cast<double>(tests), 0.998) << equal << " of " << tests;
 }
 
 TEST(Floors, SpanishSets) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 namespace retrain {
@@ -35,6 +36,54 @@ inline double LaneExp(double x) noexcept {
   return p * std::bit_cast<double>(exponent);
 }
 
+// exp(x) in single precision for x in [-87, 88], clamped outside; relative error below 2e-7.
+//
+// As above: ln 2 in two parts of which k times the first is exact, exp(r) to r^7 / 7!, whose rest is below 6e-9.
+inline float LaneExp(float x) noexcept {
+  constexpr float kLog2E = 1.44269504f, kShift = 0x1.8p23f;
+  constexpr float kLn2High = 0x1.63p-1f, kLn2Low = -0x1.bd0106p-13f;
+  x = x < -87.0f ? -87.0f : x;
+  x = x > 88.0f ? 88.0f : x;
+  const float shifted = x * kLog2E + kShift;
+  const float k = shifted - kShift;
+  const float r = (x - k * kLn2High) - k * kLn2Low;
+  float p = 1.0f / 5040.0f;
+  p = p * r + 1.0f / 720.0f;
+  p = p * r + 1.0f / 120.0f;
+  p = p * r + 1.0f / 24.0f;
+  p = p * r + 1.0f / 6.0f;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const uint32_t exponent = (std::bit_cast<uint32_t>(shifted) + 127) << 23;
+  return p * std::bit_cast<float>(exponent);
+}
+
+// The largest of n > 0 values, none of them NaN. std::max_element looks at one after the other.
+inline float LaneMax(const float* x, size_t n) noexcept {
+  constexpr size_t kWidth = 8;
+  float top[kWidth];
+  for (size_t l = 0; l < kWidth; ++l) top[l] = x[l < n ? l : 0];
+  size_t k = 0;
+  for (; k + kWidth <= n; k += kWidth)
+    for (size_t l = 0; l < kWidth; ++l) top[l] = x[k + l] > top[l] ? x[k + l] : top[l];
+  for (; k < n; ++k) top[0] = x[k] > top[0] ? x[k] : top[0];
+  for (size_t l = 1; l < kWidth; ++l) top[0] = top[l] > top[0] ? top[l] : top[0];
+  return top[0];
+}
+
+// The sum of n values, eight partial sums at a time.
+inline double LaneSum(const float* x, size_t n) noexcept {
+  constexpr size_t kWidth = 8;
+  double sums[kWidth] = {};
+  size_t k = 0;
+  for (; k + kWidth <= n; k += kWidth)
+    for (size_t l = 0; l < kWidth; ++l) sums[l] += static_cast<double>(x[k + l]);
+  for (; k < n; ++k) sums[0] += static_cast<double>(x[k]);
+  for (size_t l = 1; l < kWidth; ++l) sums[0] += sums[l];
+  return sums[0];
+}
+
 // 1 / sqrt(x) for x in [1e-30, 1e30], relative error below 5e-6. std::sqrt() is a call that may set errno and keeps a loop
 // from being vectorised; this is a first guess from the bits of x and two Newton steps.
 inline float LaneInverseRoot(float x) noexcept {
@@ -56,6 +105,19 @@ inline double LaneLog1p(double e) noexcept {
   p = p * q + 1.0 / 3.0;
   p = p * q + 1.0;
   return 2.0 * s * p;
+}
+
+// The same in single precision; absolute error below 1e-7.
+inline float LaneLog1p(float e) noexcept {
+  const float s = e / (2.0f + e), q = s * s;
+  float p = 1.0f / 13.0f;
+  p = p * q + 1.0f / 11.0f;
+  p = p * q + 1.0f / 9.0f;
+  p = p * q + 1.0f / 7.0f;
+  p = p * q + 1.0f / 5.0f;
+  p = p * q + 1.0f / 3.0f;
+  p = p * q + 1.0f;
+  return 2.0f * s * p;
 }
 
 }  // namespace retrain

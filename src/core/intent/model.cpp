@@ -6,6 +6,7 @@
 
 #include "core/base/clones.h"
 #include "core/base/json.h"
+#include "core/base/lane_math.h"
 #include "core/codec/container.h"
 #include "core/intent/sections.h"
 #include "core/text/embedding.h"
@@ -266,8 +267,7 @@ void IntentModel::Probabilities(ScoringScratch& scratch) const {
 NoveltyEvidence IntentModel::EvidenceOf(const ScoringScratch& scratch, float unseen_idf) const {
   // The classifier's margins fall where nothing fits; the networks only compare intents.
   const std::vector<float>& margins = networks_.empty() ? scratch.margins : scratch.classifier_margins;
-  return {*std::max_element(margins.begin(), margins.begin() + n_classes_),
-          KnownShare(scratch.known_squares, scratch.unseen, unseen_idf)};
+  return {LaneMax(margins.data(), n_classes_), KnownShare(scratch.known_squares, scratch.unseen, unseen_idf)};
 }
 
 NoveltyVerdict IntentModel::JudgeNovelty(const ScoringScratch& scratch) const {

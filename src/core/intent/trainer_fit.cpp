@@ -147,7 +147,7 @@ void IntentTrainer::FitCalibration() {
     weights.push_back(f.folds[i] == kNeverHeldOut ? 0 : f.row_weights[i]);
   }
   if (request_.config.calibration == CalibrationKind::kSoftmax)
-    f.parts.calibration = FitSoftmax(f.held_out, labels, weights, n_classes, budget_->stop);
+    f.parts.calibration = FitSoftmax(f.held_out, labels, weights, n_classes, budget_->threads, budget_->stop);
   else if (request_.config.calibration == CalibrationKind::kSigmoid)
     f.parts.calibration = FitSigmoid(f.held_out, labels, weights, n_classes, budget_->threads, budget_->stop);
 }

@@ -1,6 +1,7 @@
 // What a model does not know and which labels look wrong, from rows that it has not seen.
 #include <algorithm>
 
+#include "core/base/lane_math.h"
 #include "core/eval/label_issues.h"
 #include "core/intent/fitting.h"
 #include "core/linear/problem.h"
@@ -18,7 +19,7 @@ Resumable IntentTrainer::SetLimits() {
   std::vector<NoveltyEvidence> known;
   for (const auto& row : f.unseen_rows)
     if (row.is_known) known.push_back(row.evidence);
-  result_.limit_rows = f.unseen_rows.size() - f.blend_rows.size();
+  result_.limit_rows = f.unseen_rows.size() - (config.target_precision > 0 ? f.blend_rows.size() : 0);
   if (!known.empty()) f.parts.novelty = FitNovelty(known, f.unseen_idf, static_cast<float>(config.out_of_scope));
   co_await Pause{};
   if (config.target_precision == 0) co_return;
@@ -39,23 +40,25 @@ Resumable IntentTrainer::SetLimits() {
   result_.confidence_threshold = target.threshold;
 }
 
-// With networks only the rows that they were weighed on have an answer to judge.
+// Answers are judged only where a precision is wanted of them: that costs as many exponentials as there are margins. With
+// networks only the rows that they were weighed on have an answer to judge.
 Resumable IntentTrainer::LookAtHeldOutRows() {
   Fitting& f = *fitting_;
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
   const size_t stride = std::max<size_t>(f.held_out_stride, f.labels.size() / kLimitRows);
-  const bool networks = !f.parts.networks.empty();
+  const bool judged = request_.config.target_precision > 0, networks = !f.parts.networks.empty();
   for (size_t i = 0; i < f.labels.size(); i += stride) {
     if (i / stride % kRowsPerLook == 0 && Pausing()) co_await Pause{};
     if (f.folds[i] == kNeverHeldOut) continue;
     const auto margins = std::span<const float>(f.held_out).subspan(i / f.held_out_stride * n_classes, n_classes);
     UnseenRow row;
-    row.evidence = {*std::max_element(margins.begin(), margins.end()), f.known[i]};
+    row.evidence = {LaneMax(margins.data(), n_classes), f.known[i]};
     row.is_known = true;
-    row.is_judged = !networks;
+    row.is_judged = judged && !networks;
     if (row.is_judged) row.judged = JudgeMargins(margins, f.labels[i]);
     f.unseen_rows.push_back(row);
   }
+  if (!judged) co_return;
   std::vector<float> blended(n_classes);
   for (size_t r = 0; r < f.blend_rows.size(); ++r) {
     if (r % kRowsPerLook == 0 && Pausing()) co_await Pause{};
@@ -64,7 +67,7 @@ Resumable IntentTrainer::LookAtHeldOutRows() {
     for (uint32_t k = 0; k < n_classes; ++k)
       blended[k] = f.parts.blend.classifier * margins[k] + f.parts.blend.networks * scores[k];
     UnseenRow row;
-    row.evidence = {*std::max_element(margins, margins + n_classes), f.known[i]};
+    row.evidence = {LaneMax(margins, n_classes), f.known[i]};
     row.is_judged = true;
     row.judged = JudgeMargins(blended, f.labels[i]);
     f.unseen_rows.push_back(row);

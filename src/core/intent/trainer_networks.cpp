@@ -84,7 +84,7 @@ Resumable IntentTrainer::FitNetworks() {
   }
   while (!part.Resume()) co_await Pause{};
   BlendFit blend(f.blend_margins, f.blend_scores, f.blend_labels, static_cast<uint32_t>(result_.labels.size()));
-  while (!blend.Next(budget_->stop)) co_await Pause{};
+  while (!blend.Next(budget_->threads, budget_->stop)) co_await Pause{};
   f.parts.blend = blend.best();
 }
 

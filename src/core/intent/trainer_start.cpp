@@ -95,7 +95,7 @@ bool IntentTrainer::CalibrationHolds() {
   }
   if (labels.empty() || n_classes < 2) return true;
   const std::vector<float> weights(labels.size(), 1.0f);
-  const Calibration best = FitSoftmax(margins, labels, weights, n_classes, budget_->stop);
+  const Calibration best = FitSoftmax(margins, labels, weights, n_classes, budget_->threads, budget_->stop);
   const double gain = NegativeLogLikelihood(f.live_state->calibration, margins, labels, n_classes, budget_->stop) -
                       NegativeLogLikelihood(best, margins, labels, n_classes, budget_->stop);
   if (2 * gain <= kContradiction) return true;

@@ -154,7 +154,7 @@ Resumable IntentTrainer::CrossValidate(TuningTrial& trial, std::vector<uint8_t>&
     ++n;
   }
   co_await Pause{};
-  const Calibration softmax = FitSoftmax(f.held_out, f.labels, weights, n_classes, budget_->stop);
+  const Calibration softmax = FitSoftmax(f.held_out, f.labels, weights, n_classes, budget_->threads, budget_->stop);
   co_await Pause{};
   double loss = 0;
   for (size_t i = 0; i < f.labels.size(); i += kSliceRows) {

@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "core/base/clones.h"
@@ -42,74 +43,162 @@ constexpr size_t kSoftmaxRows = 6000;
 // Rows of other classes that a block of sigmoids looks at, each standing for its share of all of them; the rows of the
 // block's own classes are all used.
 constexpr size_t kSigmoidOthers = 4000;
+// Every so manieth of those rows gives the first guess, for the classes that have this many of their own among them.
+constexpr size_t kGuessStride = 8;
+constexpr uint32_t kGuessRows = 8;
 // A step that lowers the loss (in nats, over all rows) by less than this is the last.
 constexpr double kEnough = 1e-3;
+// Of a loss that single precision has summed.
+constexpr double kRounding = 1e-6;
+// Relative; the step that was this small was the last, and its own error is far smaller.
+constexpr double kTemperatureError = 1e-4;
 constexpr double kMinInverse = 1e-3, kMaxInverse = 1e3;
 constexpr int kMaxIterations = 50;
 constexpr size_t kRowsPerPoll = 256;
 
-RETRAIN_CLONES void ExpRow(const double* x, size_t n, double* out) {
-  for (size_t k = 0; k < n; ++k) out[k] = LaneExp(x[k]);
-}
+// Lanes that are summed apart, so that the sums are the same on every vector width.
+constexpr size_t kSums = 16;
+// Below every margin by so much that nothing is left of it.
+constexpr float kPadding = -1e9f;
 
 struct SoftmaxSums {
   double slope = 0, curvature = 0;
 };
 
-SoftmaxSums SoftmaxDerivatives(double b, std::span<const float> margins, std::span<const uint32_t> labels,
-                               std::span<const float> row_weights, uint32_t n_classes, size_t stride,
-                               const Stop& stop) {
-  SoftmaxSums sums;
-  const double doubt = 1 / (static_cast<double>(labels.size()) + 2);
-  std::vector<double> x(n_classes), e(n_classes);
-  size_t visited = 0;
-  for (size_t i = 0; i < labels.size(); i += stride) {
-    if (++visited % kRowsPerPoll == 0) stop.Poll();
-    if (row_weights[i] <= 0) continue;
-    const float* m = margins.data() + i * n_classes;
-    const double top = *std::max_element(m, m + n_classes);
-    for (uint32_t k = 0; k < n_classes; ++k) x[k] = b * (m[k] - top);
-    ExpRow(x.data(), n_classes, e.data());
-    double sum = 0, first = 0, second = 0, plain = 0;
-    for (uint32_t k = 0; k < n_classes; ++k) {
-      plain += m[k];
-      sum += e[k];
-      first += e[k] * m[k];
-      second += e[k] * m[k] * m[k];
+// Sums of e, e u and e u u over the n values of u, n a multiple of kSums, with e = exp(b u).
+RETRAIN_CLONES void SumExps(const float* u, size_t n, float b, double* sum, double* first, double* second) {
+  float s0[kSums] = {}, s1[kSums] = {}, s2[kSums] = {};
+  for (size_t k = 0; k < n; k += kSums) {
+    for (size_t l = 0; l < kSums; ++l) {
+      const float x = u[k + l], e = LaneExp(b * x), ex = e * x;
+      s0[l] += e;
+      s1[l] += ex;
+      s2[l] += ex * x;
     }
-    const double mean = first / sum;
-    const double target = (1 - doubt) * m[labels[i]] + doubt * plain / n_classes;
-    sums.slope += row_weights[i] * (mean - target);
-    sums.curvature += row_weights[i] * std::max(second / sum - mean * mean, 0.0);
   }
-  return sums;
+  *sum = *first = *second = 0;
+  for (size_t l = 0; l < kSums; ++l) {
+    *sum += static_cast<double>(s0[l]);
+    *first += static_cast<double>(s1[l]);
+    *second += static_cast<double>(s2[l]);
+  }
 }
+
+// The rows that a temperature is fitted on, each relative to its largest margin.
+class TemperatureRows {
+ public:
+  // Writes row `r` of the sample, n_classes values that may be changed in place.
+  using Read = std::function<void(size_t r, std::span<float> values)>;
+
+  TemperatureRows(std::vector<uint32_t> labels, std::vector<double> weights, uint32_t n_classes, double doubt,
+                  const Read& read, int threads, const Stop& stop)
+      : weights_(std::move(weights)), stride_((n_classes + kSums - 1) / kSums * kSums), threads_(threads), stop_(stop) {
+    values_.assign(labels.size() * stride_, kPadding);
+    targets_.resize(labels.size());
+    ForSlices([&](size_t, size_t r) {
+      const auto values = std::span(values_).subspan(r * stride_, n_classes);
+      read(r, values);
+      const float top = LaneMax(values.data(), values.size());
+      double plain = 0;
+      for (float& value : values) plain += static_cast<double>(value -= top);
+      targets_[r] = (1 - doubt) * static_cast<double>(values[labels[r]]) + doubt * plain / n_classes;
+    });
+  }
+
+  SoftmaxSums Derivatives(double b) const {
+    std::vector<SoftmaxSums> slices((weights_.size() + kRowsPerPoll - 1) / kRowsPerPoll);
+    ForSlices([&](size_t slice, size_t r) {
+      double sum, first, second;
+      SumExps(values_.data() + r * stride_, stride_, static_cast<float>(b), &sum, &first, &second);
+      const double mean = first / sum;
+      slices[slice].slope += weights_[r] * (mean - targets_[r]);
+      slices[slice].curvature += weights_[r] * std::max(second / sum - mean * mean, 0.0);
+    });
+    SoftmaxSums all;
+    for (const SoftmaxSums& slice : slices) {
+      all.slope += slice.slope;
+      all.curvature += slice.curvature;
+    }
+    return all;
+  }
+
+  // argmin F by Newton's method inside a bracket.
+  double Solve() const {
+    double low = kMinInverse, high = kMaxInverse, b = 4;
+    for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
+      const SoftmaxSums d = Derivatives(b);
+      (d.slope > 0 ? high : low) = b;
+      double next = d.curvature > 0 ? b - d.slope / d.curvature : b;
+      if (!(next > low && next < high)) next = std::sqrt(low * high);  // Newton left the bracket
+      const bool arrived = std::abs(next - b) <= kTemperatureError * b;
+      b = next;
+      if (arrived) break;
+    }
+    return b;
+  }
+
+ private:
+  // Calls work(slice, row) for every row; a slice is one thread's.
+  template <class Work>
+  void ForSlices(const Work& work) const {
+    const size_t n = weights_.size();
+    ParallelFor((n + kRowsPerPoll - 1) / kRowsPerPoll, threads_, [&](size_t slice) {
+      stop_.Poll();
+      for (size_t r = slice * kRowsPerPoll; r < std::min(n, (slice + 1) * kRowsPerPoll); ++r) work(slice, r);
+    });
+  }
+
+  std::vector<float> values_;  // rows × stride
+  std::vector<double> targets_, weights_;
+  size_t stride_;
+  int threads_;
+  const Stop& stop_;
+};
 
 // Sixteen classes' Platt problems.
 struct SigmoidLanes {
   std::array<double, kLanes> slope{}, intercept{}, high{}, low{};  // A, B, t on own rows, t on others
 };
 
+template <class T>
 struct SigmoidSums {
-  std::array<double, kLanes> loss{}, ga{}, gb{}, haa{}, hab{}, hbb{};
+  std::array<T, kLanes> loss{}, ga{}, gb{}, haa{}, hab{}, hbb{};
 };
 
-// Adds one row; target[l] and margin[l] per lane.
-RETRAIN_CLONES void AddSigmoidRow(const SigmoidLanes& lanes, const double* margin, const double* target, double weight,
-                                  SigmoidSums& sums) {
+// One row of a block: the weight it stands for, and its lane when its class is of the block, else kLanes.
+struct SigmoidRow {
+  float weight;
+  uint32_t own;
+};
+
+// Adds n rows, each `stride` apart, to `sums`; margins: kLanes per row. So few rows that single precision is enough.
+RETRAIN_CLONES void AddSigmoidRows(const SigmoidLanes& lanes, const SigmoidRow* rows, const float* margins, size_t n,
+                                   size_t stride, SigmoidSums<float>& sums) {
+  float slope[kLanes], intercept[kLanes], low[kLanes], target[kLanes];
   for (uint32_t l = 0; l < kLanes; ++l) {
-    const double m = margin[l], z = lanes.slope[l] * m + lanes.intercept[l];
-    const double e = LaneExp(z < 0 ? z : -z);  // exp(-|z|)
-    const double small = e / (1.0 + e), large = 1.0 / (1.0 + e);
-    const double p = z < 0 ? large : small;    // 1 / (1 + exp(z))
-    const double positive = z < 0 ? -z : 0.0;  // max(-z, 0)
-    sums.loss[l] += weight * (target[l] * z + positive + LaneLog1p(e));
-    const double d = weight * (target[l] - p), h = weight * (p * (1.0 - p));
-    sums.ga[l] += d * m;
-    sums.gb[l] += d;
-    sums.haa[l] += h * m * m;
-    sums.hab[l] += h * m;
-    sums.hbb[l] += h;
+    slope[l] = static_cast<float>(lanes.slope[l]);
+    intercept[l] = static_cast<float>(lanes.intercept[l]);
+    low[l] = static_cast<float>(lanes.low[l]);
+  }
+  for (size_t r = 0; r < n; r += stride) {
+    const float* margin = margins + r * kLanes;
+    const float weight = rows[r].weight;
+    std::copy(low, low + kLanes, target);
+    if (rows[r].own < kLanes) target[rows[r].own] = static_cast<float>(lanes.high[rows[r].own]);
+    for (uint32_t l = 0; l < kLanes; ++l) {
+      const float m = margin[l], z = slope[l] * m + intercept[l];
+      const float e = LaneExp(z < 0 ? z : -z);  // exp(-|z|)
+      const float large = 1.0f / (1.0f + e), small = e * large;
+      const float p = z < 0 ? large : small;     // 1 / (1 + exp(z))
+      const float positive = z < 0 ? -z : 0.0f;  // max(-z, 0)
+      sums.loss[l] += weight * (target[l] * z + positive + LaneLog1p(e));
+      const float d = weight * (target[l] - p), h = weight * (p * (1.0f - p));
+      sums.ga[l] += d * m;
+      sums.gb[l] += d;
+      sums.haa[l] += h * m * m;
+      sums.hab[l] += h * m;
+      sums.hbb[l] += h;
+    }
   }
 }
 
@@ -117,7 +206,7 @@ class SigmoidBlock {
  public:
   SigmoidBlock(std::span<const float> margins, std::span<const uint32_t> labels, std::span<const float> row_weights,
                uint32_t n_classes, uint32_t first)
-      : margins_(margins), labels_(labels), n_classes_(n_classes), first_(first) {
+      : all_margins_(margins), labels_(labels), n_classes_(n_classes), first_(first) {
     used_ = std::min(kLanes, n_classes - first);
     double all = 0;
     size_t others = 0, seen = 0;
@@ -133,9 +222,9 @@ class SigmoidBlock {
     for (size_t i = 0; i < labels.size(); ++i) {
       if (row_weights[i] <= 0) continue;
       if (Own(i))
-        rows_.push_back({i, row_weights[i]});
+        Keep(i, row_weights[i], labels[i] - first);
       else if (seen++ % stride == 0)
-        rows_.push_back({i, row_weights[i] * static_cast<double>(stride)});
+        Keep(i, row_weights[i] * static_cast<float>(stride), kLanes);
     }
     for (uint32_t l = 0; l < kLanes; ++l) {
       const double rest = all - own_[l];
@@ -145,9 +234,32 @@ class SigmoidBlock {
     }
   }
 
-  // Newton's method with backtracking on every lane; a lane that has arrived keeps its values.
+  // From a guess on few of the rows: most of Newton's steps are needed to get near.
   void Solve(const Stop& stop) {
-    SigmoidSums now = Sums(lanes_, stop);
+    const SigmoidLanes first = lanes_;
+    std::array<uint32_t, kLanes> guessed_by{};
+    stride_ = kGuessStride;
+    for (size_t r = 0; r < rows_.size(); r += stride_)
+      if (rows_[r].own < kLanes) ++guessed_by[rows_[r].own];
+    Descend(stop);
+    stride_ = 1;
+    for (uint32_t l = 0; l < kLanes; ++l) {
+      if (guessed_by[l] >= kGuessRows) continue;
+      lanes_.slope[l] = first.slope[l];
+      lanes_.intercept[l] = first.intercept[l];
+    }
+    Descend(stop);
+  }
+
+  // False for a class that its rows cannot fix: no held-out row of its own, or a slope of the wrong sign.
+  bool Fitted(uint32_t l) const { return own_[l] > 0 && lanes_.slope[l] < 0 && std::isfinite(lanes_.intercept[l]); }
+  float slope(uint32_t l) const { return static_cast<float>(lanes_.slope[l]); }
+  float intercept(uint32_t l) const { return static_cast<float>(lanes_.intercept[l]); }
+
+ private:
+  // Newton's method with backtracking on every lane; a lane that has arrived keeps its values.
+  void Descend(const Stop& stop) {
+    SigmoidSums<double> now = Sums(lanes_, stop);
     for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
       SigmoidLanes step{};
       bool moving = false;
@@ -165,32 +277,36 @@ class SigmoidBlock {
     }
   }
 
-  // False for a class that its rows cannot fix: no held-out row of its own, or a slope of the wrong sign.
-  bool Fitted(uint32_t l) const { return own_[l] > 0 && lanes_.slope[l] < 0 && std::isfinite(lanes_.intercept[l]); }
-  float slope(uint32_t l) const { return static_cast<float>(lanes_.slope[l]); }
-  float intercept(uint32_t l) const { return static_cast<float>(lanes_.intercept[l]); }
-
- private:
-  SigmoidSums Sums(const SigmoidLanes& lanes, const Stop& stop) const {
-    SigmoidSums sums;
-    std::array<double, kLanes> margin{}, target{};
-    for (size_t r = 0; r < rows_.size(); ++r) {
-      if (r % kRowsPerPoll == 0) stop.Poll();
-      const auto [i, weight] = rows_[r];
-      const float* m = margins_.data() + i * n_classes_ + first_;
+  SigmoidSums<double> Sums(const SigmoidLanes& lanes, const Stop& stop) const {
+    SigmoidSums<double> all;
+    const size_t slice = kRowsPerPoll * stride_;
+    for (size_t r = 0; r < rows_.size(); r += slice) {
+      stop.Poll();
+      SigmoidSums<float> some;
+      AddSigmoidRows(lanes, rows_.data() + r, margins_.data() + r * kLanes, std::min(slice, rows_.size() - r), stride_,
+                     some);
       for (uint32_t l = 0; l < used_; ++l) {
-        margin[l] = m[l];
-        target[l] = labels_[i] == first_ + l ? lanes.high[l] : lanes.low[l];
+        all.loss[l] += static_cast<double>(some.loss[l]);
+        all.ga[l] += static_cast<double>(some.ga[l]);
+        all.gb[l] += static_cast<double>(some.gb[l]);
+        all.haa[l] += static_cast<double>(some.haa[l]);
+        all.hab[l] += static_cast<double>(some.hab[l]);
+        all.hbb[l] += static_cast<double>(some.hbb[l]);
       }
-      AddSigmoidRow(lanes, margin.data(), target.data(), weight, sums);
     }
-    return sums;
+    return all;
+  }
+
+  void Keep(size_t i, float weight, uint32_t own) {
+    rows_.push_back({weight, own});
+    margins_.resize(rows_.size() * kLanes);
+    std::copy_n(all_margins_.begin() + static_cast<ptrdiff_t>(i * n_classes_ + first_), used_, margins_.end() - kLanes);
   }
 
   bool Own(size_t i) const { return labels_[i] >= first_ && labels_[i] < first_ + used_; }
 
   // Takes the step where it lowers the loss enough (Armijo, 1e-4), else halves it; false when no lane moved.
-  bool Backtrack(SigmoidLanes step, SigmoidSums& now, const Stop& stop) {
+  bool Backtrack(SigmoidLanes step, SigmoidSums<double>& now, const Stop& stop) {
     bool any = false;
     std::array<bool, kLanes> open{};
     for (uint32_t l = 0; l < used_; ++l) open[l] = step.slope[l] != 0 || step.intercept[l] != 0;
@@ -201,11 +317,11 @@ class SigmoidBlock {
         trial.slope[l] += step.slope[l];
         trial.intercept[l] += step.intercept[l];
       }
-      const SigmoidSums sums = Sums(trial, stop);
+      const SigmoidSums<double> sums = Sums(trial, stop);
       for (uint32_t l = 0; l < used_; ++l) {
         if (!open[l]) continue;
         const double expected = now.ga[l] * step.slope[l] + now.gb[l] * step.intercept[l];
-        if (sums.loss[l] < now.loss[l] + 1e-4 * expected) {
+        if (sums.loss[l] < now.loss[l] + 1e-4 * expected + kRounding * now.loss[l]) {
           lanes_.slope[l] = trial.slope[l];
           lanes_.intercept[l] = trial.intercept[l];
           Take(sums, l, now);
@@ -220,7 +336,7 @@ class SigmoidBlock {
     return any;
   }
 
-  static void Take(const SigmoidSums& from, uint32_t l, SigmoidSums& to) {
+  static void Take(const SigmoidSums<double>& from, uint32_t l, SigmoidSums<double>& to) {
     to.loss[l] = from.loss[l];
     to.ga[l] = from.ga[l];
     to.gb[l] = from.gb[l];
@@ -229,58 +345,53 @@ class SigmoidBlock {
     to.hbb[l] = from.hbb[l];
   }
 
-  std::span<const float> margins_;
+  std::span<const float> all_margins_;
   std::span<const uint32_t> labels_;
   uint32_t n_classes_, first_, used_;
-  std::vector<std::pair<size_t, double>> rows_;  // row and the weight it stands for
+  std::vector<SigmoidRow> rows_;
+  std::vector<float> margins_;  // kLanes for each of them, 0 in lanes without a class
   std::array<double, kLanes> own_{};
   SigmoidLanes lanes_;
+  size_t stride_ = 1;  // of the rows that are summed over
 };
 
 // log 1 / (1 + exp(z)) = -(max(z, 0) + log(1 + exp(-|z|))).
 RETRAIN_CLONES void LogSigmoids(const float* slope, const float* intercept, std::span<float> values) {
   for (size_t k = 0; k < values.size(); ++k) {
-    const double z = static_cast<double>(slope[k] * values[k] + intercept[k]);
-    const double e = LaneExp(z < 0 ? z : -z), positive = z < 0 ? 0.0 : z;
-    values[k] = static_cast<float>(-(positive + LaneLog1p(e)));
+    const float z = slope[k] * values[k] + intercept[k];
+    values[k] = -((z < 0 ? 0.0f : z) + LaneLog1p(LaneExp(z < 0 ? z : -z)));
   }
 }
 
-// The temperature of the sigmoids' logarithms, on a sample of the rows.
-void FitSharpness(std::span<const float> margins, std::span<const uint32_t> labels, std::span<const float> row_weights,
-                  uint32_t n_classes, const Stop& stop, Calibration& calibration) {
+// The inverse temperature of the margins, or of the logarithms of these sigmoids of them, on a sample of the rows.
+double FitTemperature(std::span<const float> margins, std::span<const uint32_t> labels,
+                      std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids, int threads,
+                      const Stop& stop) {
   const size_t stride = std::max<size_t>(1, labels.size() / kSoftmaxRows);
-  std::vector<float> logs, weights;
-  std::vector<uint32_t> sample;
+  std::vector<size_t> rows;
+  std::vector<uint32_t> sampled;
+  std::vector<double> weights;
   for (size_t i = 0; i < labels.size(); i += stride) {
     if (row_weights[i] <= 0) continue;
-    const auto row = margins.subspan(i * n_classes, n_classes);
-    logs.insert(logs.end(), row.begin(), row.end());
-    LogSigmoids(calibration.slope.data(), calibration.intercept.data(), std::span(logs).last(n_classes));
-    sample.push_back(labels[i]);
-    weights.push_back(row_weights[i]);
+    rows.push_back(i);
+    sampled.push_back(labels[i]);
+    weights.push_back(static_cast<double>(row_weights[i]));
   }
-  if (!sample.empty())
-    calibration.inverse_temperature = FitSoftmax(logs, sample, weights, n_classes, stop).inverse_temperature;
+  const double doubt = 1 / (static_cast<double>(labels.size()) + 2);
+  const auto read = [&](size_t r, std::span<float> values) {
+    std::copy_n(margins.begin() + static_cast<ptrdiff_t>(rows[r] * n_classes), n_classes, values.begin());
+    if (sigmoids != nullptr) LogSigmoids(sigmoids->slope.data(), sigmoids->intercept.data(), values);
+  };
+  return TemperatureRows(std::move(sampled), std::move(weights), n_classes, doubt, read, threads, stop).Solve();
 }
 
 }  // namespace
 
 Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t> labels,
-                       std::span<const float> row_weights, uint32_t n_classes, const Stop& stop) {
+                       std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop) {
   Calibration calibration;
   calibration.kind = CalibrationKind::kSoftmax;
-  const size_t stride = std::max<size_t>(1, labels.size() / kSoftmaxRows);
-  double low = kMinInverse, high = kMaxInverse, b = 4;
-  for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
-    const SoftmaxSums d = SoftmaxDerivatives(b, margins, labels, row_weights, n_classes, stride, stop);
-    (d.slope > 0 ? high : low) = b;
-    double next = d.curvature > 0 ? b - d.slope / d.curvature : b;
-    if (!(next > low && next < high)) next = std::sqrt(low * high);  // Newton left the bracket
-    if (std::abs(next - b) <= 1e-6 * b) break;
-    b = next;
-  }
-  calibration.inverse_temperature = b;
+  calibration.inverse_temperature = FitTemperature(margins, labels, row_weights, n_classes, nullptr, threads, stop);
   return calibration;
 }
 
@@ -317,20 +428,20 @@ Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t>
     calibration.slope[k] = mean_slope;
     calibration.intercept[k] = mean_intercept;
   }
-  FitSharpness(margins, labels, row_weights, n_classes, stop, calibration);
+  calibration.inverse_temperature =
+      FitTemperature(margins, labels, row_weights, n_classes, &calibration, threads, stop);
   return calibration;
 }
 
 namespace {
 
-RETRAIN_CLONES void ExpScaled(float top, double b, std::span<float> values) {
-  for (float& value : values) value = static_cast<float>(LaneExp(b * static_cast<double>(value - top)));
+RETRAIN_CLONES void ExpScaled(float top, float b, std::span<float> values) {
+  for (float& value : values) value = LaneExp(b * (value - top));
 }
 
 RETRAIN_CLONES void Sigmoids(const float* slope, const float* intercept, std::span<float> values) {
   for (size_t k = 0; k < values.size(); ++k) {
-    const float z = slope[k] * values[k] + intercept[k];
-    values[k] = static_cast<float>(1.0 / (1.0 + LaneExp(static_cast<double>(z))));
+    values[k] = 1.0f / (1.0f + LaneExp(slope[k] * values[k] + intercept[k]));
   }
 }
 
@@ -339,16 +450,16 @@ RETRAIN_CLONES void Sigmoids(const float* slope, const float* intercept, std::sp
 void Calibrate(const Calibration& calibration, std::span<float> margins) {
   if (calibration.kind == CalibrationKind::kSigmoid && calibration.inverse_temperature != 1.0) {
     LogSigmoids(calibration.slope.data(), calibration.intercept.data(), margins);
-    ExpScaled(*std::max_element(margins.begin(), margins.end()), calibration.inverse_temperature, margins);
+    ExpScaled(LaneMax(margins.data(), margins.size()), static_cast<float>(calibration.inverse_temperature), margins);
   } else if (calibration.kind == CalibrationKind::kSigmoid) {
     Sigmoids(calibration.slope.data(), calibration.intercept.data(), margins);
   } else {
-    const double b = calibration.kind == CalibrationKind::kSoftmax ? calibration.inverse_temperature : 1.0;
-    const auto [lowest, highest] = std::minmax_element(margins.begin(), margins.end());
-    ExpScaled(b < 0 ? *lowest : *highest, b, margins);
+    const auto b =
+        static_cast<float>(calibration.kind == CalibrationKind::kSoftmax ? calibration.inverse_temperature : 1.0);
+    ExpScaled(b < 0 ? *std::min_element(margins.begin(), margins.end()) : LaneMax(margins.data(), margins.size()), b,
+              margins);
   }
-  double sum = 0;
-  for (const float p : margins) sum += static_cast<double>(p);
+  const double sum = LaneSum(margins.data(), margins.size());
   if (sum <= 0) {
     std::fill(margins.begin(), margins.end(), 1.0f / static_cast<float>(margins.size()));
     return;

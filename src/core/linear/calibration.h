@@ -27,7 +27,7 @@ struct Calibration {
 
 // margins: n × n_classes row-major, out-of-fold; labels: n; row_weights: n, 0 for rows to leave out. Both poll `stop`.
 Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t> labels,
-                       std::span<const float> row_weights, uint32_t n_classes, const Stop& stop);
+                       std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop);
 Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t> labels,
                        std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop);
 

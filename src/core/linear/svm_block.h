@@ -50,38 +50,41 @@ class SvmBlock {
   Resumable Run();
   Resumable Restart(float tolerance);
   Resumable Start();
-  Resumable Adapt(int fold, float tolerance, float still, float enough);
+  Resumable Adapt(float tolerance, float still, float enough);
   Resumable Solve(float tolerance, float still, int max_epochs);
   Resumable Epoch(int fold);
   Resumable HoldOut(int fold);
   Resumable Score(int fold);
 
   void BeginEpoch();
-  void OpenChunk();
+  void OpenChunk(int fold);
   bool EpochEnded() const;
   std::vector<uint32_t> AllRows() const;
-  void NextBatch(int fold);
+  void NextBatch();
   void VisitBatch();
   size_t StartRow(uint32_t i);
   size_t RemoveRow(uint32_t i);
   size_t ScoreRow(uint32_t i, size_t to);
   void KeepDuals();
+  void KeepFull();
 
   SvmShared& shared_;
   const SparseMatrix& rows_;
   uint32_t block_;
   SvmLanes lanes_{};
-  std::vector<LaneRow> weights_, alphas_;            // of the fit that is being solved
-  std::vector<LaneRow> full_weights_, full_alphas_;  // of the fit over all rows, where every fold starts
-  std::vector<uint8_t> rest_;                        // epochs that the row still sits out
-  std::vector<uint8_t> calm_;                        // visits in a row that found it still
-  std::vector<uint32_t> order_;                      // the rows that are worked on; shuffled as they are walked
-  std::vector<uint32_t> moved_;                      // rows that this epoch did not find still
-  std::vector<uint32_t> part_;                       // the rows that Adapt() is about
+  std::vector<LaneRow> weights_, alphas_;  // of the fit that is being solved
+  std::vector<LaneRow> full_weights_,
+      full_alphas_;              // of the fit over all rows, where every fold starts; alphas of part_
+  std::vector<uint8_t> rest_;    // epochs that the row still sits out
+  std::vector<uint8_t> calm_;    // visits in a row that found it still
+  std::vector<uint32_t> order_;  // the rows that are worked on
+  std::vector<uint32_t> moved_;  // rows that this epoch did not find still
+  std::vector<uint32_t> part_;   // the rows that Adapt() or the folds are about
   Rng rng_;
-  std::vector<uint32_t> chunks_;  // this epoch's permutation of order_'s chunks; the first opened_ have been begun
-  uint32_t opened_ = 0, chunk_end_ = 0;
-  uint32_t position_ = 0;        // in order_, inside the chunk that ends at chunk_end_
+  std::vector<uint32_t> chunks_;     // this epoch's permutation of order_'s chunks; the first opened_ have been begun
+  uint32_t opened_ = 0, shift_ = 0;  // the first chunk is shift_ rows shorter than the others
+  std::vector<uint32_t> awake_;      // rows of the chunk that this epoch visits; the first visited_ have been visited
+  uint32_t visited_ = 0;
   float largest_violation_ = 0;  // of this epoch
   bool skipped_ = false;         // whether this epoch left out resting rows
   std::vector<uint32_t> batch_;

@@ -14,9 +14,9 @@
 namespace retrain {
 namespace {
 
-// Largest projected gradient at the end, in units of margin. On CLINC150 and BANKING77 0.1 leaves 99.9 % of the test
-// predictions equal to those of the exact solution.
-constexpr double kTolerance = 0.05;
+// Largest projected gradient at the end, in units of margin. On CLINC150 and BANKING77 it leaves 99.8 to 99.97 % of the test
+// predictions equal to those of the exact solution. Looser, an incremental training would differ from a full one in more than 0.2 %.
+constexpr double kTolerance = 0.07;
 constexpr int kMaxEpochs = 300;
 
 // How many alphas one block of classes may keep.

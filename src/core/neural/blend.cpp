@@ -16,14 +16,14 @@ BlendFit::BlendFit(std::span<const float> margins, std::span<const float> scores
                    uint32_t n_classes)
     : margins_(margins), scores_(scores), labels_(labels), n_classes_(n_classes), weights_(labels.size(), 1.0f) {}
 
-bool BlendFit::Next(const Stop& stop) {
+bool BlendFit::Next(int threads, const Stop& stop) {
   const int trial = tried_++ - kAlone;
   if (trial == -2) {
-    alone_classifier_ = FitSoftmax(margins_, labels_, weights_, n_classes_, stop).inverse_temperature;
+    alone_classifier_ = FitSoftmax(margins_, labels_, weights_, n_classes_, threads, stop).inverse_temperature;
     return false;
   }
   if (trial == -1) {
-    alone_networks_ = FitSoftmax(scores_, labels_, weights_, n_classes_, stop).inverse_temperature;
+    alone_networks_ = FitSoftmax(scores_, labels_, weights_, n_classes_, threads, stop).inverse_temperature;
     return false;
   }
   const double share = kShares[trial];
@@ -31,7 +31,7 @@ bool BlendFit::Next(const Stop& stop) {
   const auto of_scores = static_cast<float>((1 - share) * alone_networks_);
   mixed_.resize(margins_.size());
   for (size_t i = 0; i < mixed_.size(); ++i) mixed_[i] = of_margins * margins_[i] + of_scores * scores_[i];
-  const Calibration fitted = FitSoftmax(mixed_, labels_, weights_, n_classes_, stop);
+  const Calibration fitted = FitSoftmax(mixed_, labels_, weights_, n_classes_, threads, stop);
   const double loss = NegativeLogLikelihood(fitted, mixed_, labels_, n_classes_, stop);
   if (trial == 0 || loss < least_) {
     least_ = loss;

@@ -25,7 +25,7 @@ class BlendFit {
   BlendFit(std::span<const float> margins, std::span<const float> scores, std::span<const uint32_t> labels,
            uint32_t n_classes);
   // Tries the next share; true when all have been. At most about n × n_classes × 20 exponentials.
-  bool Next(const Stop& stop);
+  bool Next(int threads, const Stop& stop);
   Blend best() const noexcept { return best_; }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 
 #include "core/text/little_endian.h"
@@ -59,17 +60,32 @@ DocumentBounds BoundsOf(const SelectionConfig& config, uint64_t documents) {
   return bounds;
 }
 
-// Returns the terms of a kind within the bounds, in ascending byte order.
+// Leaves out the terms that are rarer than the last of the `limit` most frequent: there is no need to sort them.
+void DropRare(std::vector<SortedTerm>& terms, std::span<const uint64_t> corpus_frequency, uint32_t limit) {
+  if (limit == 0 || terms.size() <= limit) return;
+  std::vector<uint64_t> frequencies;
+  frequencies.reserve(terms.size());
+  for (const SortedTerm& term : terms) frequencies.push_back(corpus_frequency[term.id]);
+  std::nth_element(frequencies.begin(), frequencies.begin() + limit - 1, frequencies.end(), std::greater<>());
+  const uint64_t least = frequencies[limit - 1];
+  std::erase_if(terms, [&](const SortedTerm& term) { return corpus_frequency[term.id] < least; });
+}
+
+// Returns the terms of a kind within the bounds, in ascending byte order; of those beyond `limit` at least the ones that are
+// as frequent as one within it.
 std::vector<SortedTerm> TermsInOrder(const VocabularyBuilder& vocabulary, FeatureKind kind,
-                                     std::span<const uint32_t> document_frequency, const DocumentBounds& bounds,
-                                     const Stop& stop) {
+                                     std::span<const uint32_t> document_frequency,
+                                     std::span<const uint64_t> corpus_frequency, const DocumentBounds& bounds,
+                                     uint32_t limit, const Stop& stop) {
   std::vector<SortedTerm> terms;
   for (uint32_t id = 0; id < vocabulary.size(); ++id) {
     if ((id & 65535) == 65535) stop.Poll();
     const double df = document_frequency[id];
     if (vocabulary.kind(id) != kind || df < bounds.low || df > bounds.high) continue;
-    terms.push_back({PrefixOf(vocabulary.term(id)), id});
+    terms.push_back({0, id});
   }
+  DropRare(terms, corpus_frequency, limit);
+  for (SortedTerm& term : terms) term.prefix = PrefixOf(vocabulary.term(term.id));
   uint32_t comparisons = 0;
   std::sort(terms.begin(), terms.end(), [&](const SortedTerm& a, const SortedTerm& b) {
     if ((++comparisons & 65535) == 0) stop.Poll();
@@ -150,7 +166,8 @@ std::vector<uint32_t> SelectTerms(const VocabularyBuilder& vocabulary, std::span
   std::vector<uint32_t> final_ids(vocabulary.size(), kNoTerm);
   uint32_t next = 0;
   for (const FeatureKind kind : {FeatureKind::kWord, FeatureKind::kChar}) {
-    std::vector<SortedTerm> terms = TermsInOrder(vocabulary, kind, document_frequency, bounds, stop);
+    std::vector<SortedTerm> terms =
+        TermsInOrder(vocabulary, kind, document_frequency, corpus_frequency, bounds, config.max_features, stop);
     KeepMostFrequent(terms, corpus_frequency, config.max_features, stop);
     for (const SortedTerm& term : terms) final_ids[term.id] = next++;
   }
