@@ -86,6 +86,8 @@ class SvmBlock {
   std::vector<uint32_t> awake_;      // rows of the chunk that this epoch visits; the first visited_ have been visited
   uint32_t visited_ = 0;
   float largest_violation_ = 0;  // of this epoch
+  float tolerance_ = 0;          // of Solve()
+  uint32_t beyond_ = 0;          // rows of this epoch whose violation is beyond it
   bool skipped_ = false;         // whether this epoch left out resting rows
   std::vector<uint32_t> batch_;
   std::vector<float> violations_;
