@@ -153,6 +153,8 @@ select train_forecast('bad', 'select current_date as ds, 1 as y', p_promote => '
 select train_forecast('bad', 'select current_date as ds, 1 as y', '[]');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizonte": 3}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizon": 0.5}');
+select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizon": 0}');
+select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizon": 100000}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"frequency": "fortnightly"}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"gaps": "none"}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"methods": ["prophet"]}');
