@@ -92,6 +92,12 @@ select schedule_churn_alert('nobody', 'select 1');
 select create_churn_alert('nobody', 'select 1');
 select create_churn_alert('talk', null);
 select create_churn_alert('talk', 'select 1', 1.5);
+select create_churn_alert('talk', 'select 1', null);
+-- the query ends as people end their queries
+select status from train_model('goes', 'classification', 'select n, n % 7 as calls, n > 100 as goes from generate_series(1, 200) n', 'goes', 'logistic_regression');
+select create_churn_alert('goes', E'select 190 as n, 1 as calls union all select 5, 1;\n') is not null as alerted;
+select create_churn_alert('goes', 'select 190 as n, 1 as calls -- the last one') is not null as alerted;
+select payload -> 'looked_at' as looked_at, payload -> 'found' as found from ai_notifications where model_name = 'goes' order by id;
 select create_purchase_alert('talk', 'select 1', p_limit => 0);
 drop extension pg_retrain cascade;
 drop table sales;

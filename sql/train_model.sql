@@ -123,6 +123,23 @@ select train_model('bad', 'regression', 'select x, y * 1e300 as y from ugly orde
 -- Ten thousand classes.
 select train_model('bad', 'classification', 'select x, many from ugly order by n', 'many', 'logistic_regression');
 
+-- More clusters than there are different rows.
+select status, metrics -> 'sizes' as sizes, w ->> 'code' as code, w ->> 'message' as message
+from train_model('two kinds', 'clustering', 'select n % 2 as x, ''train'' as split from generate_series(1, 100) n', null, 'kmeans', '{"k": 4}') r, jsonb_array_elements(r.warnings) w;
+-- Classes that are days are spelt as days.
+select status from train_model('day', 'classification', 'select x, date ''2024-02-28'' + n % 2 as day, split from ugly', 'day', 'logistic_regression');
+select labels from ai_model_versions where model_name = 'day';
+-- Another algorithm: what was set for the one before is not meant for it, what is said of the rows is.
+select status from train_model('switch', 'regression', 'select * from houses', 'price', 'ridge', '{"alpha": 7, "exclude": ["reference"], "split": [0.8, 0, 0.2]}');
+update ai_models set algorithm = 'xgboost', config = config || '{"max_depth": 3, "n_estimators": 5, "lambda": 2}' where model_name = 'switch';
+select status, model_config -> 'alpha' as alpha, model_config -> 'exclude' as exclude from train_model('switch', p_algorithm => 'ridge');
+select algorithm, config from ai_models where model_name = 'switch';
+-- A name for which every training has failed is free for another task; one that has versions is not.
+select status, error_message from train_model('second thought', 'classification', 'select area, 1 as price from houses', 'price', 'logistic_regression', '{"c": 2}');
+select status, task, model_config -> 'alpha' as alpha from train_model('second thought', 'regression', 'select area, price from houses', 'price', 'ridge');
+select task, target, algorithm from ai_models where model_name = 'second thought';
+select train_model('second thought', 'clustering', 'select area, price from houses');
+
 -- Errors name what is wrong.
 select train_model('price', 'regression', 'select area, ''Infinity''::float8 as price from houses', 'price', 'ridge');
 select train_model('bad', 'regression', 'select case when house_id = 42 then ''-Infinity''::float8 else area end as area, price from houses order by house_id',

@@ -105,10 +105,10 @@ begin
   end if;
   if p_min_probability is null or not p_min_probability between 0 and 1 then
     raise exception 'p_min_probability is out of range'
-      using errcode = 'invalid_parameter_value', detail = format('given %s, accepted: 0 to 1', p_min_probability);
+      using errcode = 'invalid_parameter_value', detail = format('given %s, accepted: 0 to 1', coalesce(p_min_probability::text, 'null'));
   end if;
   perform set_config('search_path', (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
-  execute format('select pg_catalog.array_agg(pg_catalog.to_jsonb(q)) from (%s) q', p_source) into v_rows;
+  execute format(E'select pg_catalog.array_agg(pg_catalog.to_jsonb(q)) from (%s\n) q', rtrim(p_source, E'; \t\r\n')) into v_rows;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   foreach v_row in array coalesce(v_rows, '{}') loop
     select c.* into v_class from @extschema@.predict_class(p_model_name, v_row) c;
