@@ -179,6 +179,11 @@ TEST(Comparison, NothingToCompareIsNoNumber) {
   const Difference one = Compare(Estimate(Of({1})), Estimate(Of({1, 2, 3})));
   EXPECT_TRUE(std::isnan(WelchPValue(one)));
   EXPECT_TRUE(std::isnan(Compare(Estimate(Moments{}), Estimate(Of({1, 2, 3}))).standard_error));
+  for (const Difference& none :
+       {Compare(Estimate(Moments{}), Estimate(Of({1, 2, 3}))), Compare(Estimate(Of({1, 2, 3})), Estimate(Moments{}))}) {
+    EXPECT_TRUE(std::isnan(none.value));
+    EXPECT_TRUE(std::isnan(none.uplift));
+  }
   const Difference constant = Compare(Estimate(Of({1, 1, 1})), Estimate(Of({1, 1, 1})));
   EXPECT_EQ(constant.value, 0);
   EXPECT_TRUE(std::isnan(WelchPValue(constant)));
