@@ -92,6 +92,17 @@ select schedule_churn_alert('nobody', 'select 1');
 select create_churn_alert('nobody', 'select 1');
 select create_churn_alert('talk', null);
 select create_churn_alert('talk', 'select 1', 1.5);
+select create_churn_alert('talk', 'select 1', null);
+-- the query ends as people end their queries
+select status from train_model('goes', 'classification', 'select n, n % 7 as calls, n > 100 as goes from generate_series(1, 200) n', 'goes', 'logistic_regression');
+select create_churn_alert('goes', E'select 190 as n, 1 as calls union all select 5, 1;\n') is not null as alerted;
+select create_churn_alert('goes', 'select 190 as n, 1 as calls -- the last one') is not null as alerted;
+select payload -> 'looked_at' as looked_at, payload -> 'found' as found from ai_notifications where model_name = 'goes' order by id;
+-- columns that JSON has no type for
+select status from train_model('idle', 'classification', 'select n * interval ''1 day'' as idle, time ''08:00'' + n % 9 * interval ''1 hour'' as at, date ''2026-01-01'' + n % 5 as day,
+  n > 100 as goes from generate_series(1, 200) n', 'goes', 'logistic_regression');
+select create_churn_alert('idle', 'select n * interval ''1 day'' as idle, time ''09:30'' as at, date ''2026-01-03'' as day, n as retrain_row from generate_series(20, 190, 170) n') is not null as alerted;
+select payload #> '{rows,0,row}' as row, jsonb_array_length(payload -> 'rows') as rows from ai_notifications where model_name = 'idle';
 select create_purchase_alert('talk', 'select 1', p_limit => 0);
 drop extension pg_retrain cascade;
 drop table sales;

@@ -135,6 +135,8 @@ select forecast(null, 3);
 select forecast('ventas', 3, p_regressors => 'select 1');
 select forecast('promoted', 3, p_regressors => 'select 1 as x');
 select forecast('promoted', 3, p_regressors => 'delete from days');
+select forecast('promoted', 3, p_regressors => 'select date ''2024-12-01'' as ds, ''-Infinity''::float8 as promotion');
+select train_forecast('bad', 'select ds, y, case when ds > ''2024-01-01'' then ''Infinity''::float8 end as promotion from days order by ds', '{"regressors": ["promotion"]}');
 select forecast('ventas', 3, p_version_id => 0);
 select status from train_forecast('centuries', 'select date ''2000-01-01'' + n * interval ''100 years'' as ds, n as y from generate_series(0, 5) n');
 select forecast('centuries', 10000);
@@ -153,6 +155,8 @@ select train_forecast('bad', 'select current_date as ds, 1 as y', p_promote => '
 select train_forecast('bad', 'select current_date as ds, 1 as y', '[]');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizonte": 3}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizon": 0.5}');
+select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizon": 0}');
+select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizon": 100000}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"frequency": "fortnightly"}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"gaps": "none"}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"methods": ["prophet"]}');

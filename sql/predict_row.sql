@@ -50,6 +50,14 @@ from houses h, predict_class('good', h) c,
   lateral (select sum(contribution) / 2 as total from explain_prediction('good', h, 100, case c.label when 'true' then 'false' else 'true' end)) o;
 select feature is not null as explained, contribution >= 0 as nearer from houses h, explain_prediction('groups', h, 1) where house_id = 1;
 
+select feature, value from explain_prediction('price', '{"area": 149, "garden": true, "town": "Ames", "sold": "2024-06-01 08:30"}'::jsonb, 4) order by 1;
+select value from explain_prediction('price', '{"area": 149, "garden": true, "town": "Ames", "sold": "1969-12-31"}'::jsonb, 4) where feature = 'sold';
+
+-- Numbers that are names serve as numbers and as texts.
+select status from train_model('area', 'regression', 'select area, case town when ''Ames'' then 50010 else 50036 end as zip from houses', 'area', 'ridge', '{"categorical": ["zip"]}');
+select predict_value('area', '{"zip": 50010}'::jsonb) = predict_value('area', '{"zip": "50010"}'::jsonb) as same,
+  predict_value('area', '{"zip": 50010}'::jsonb) = predict_value('area', r) as same_of_row from (select '50010'::text as zip) r;
+
 -- A version by its number; the live one after a promotion; in a function that keeps its call sites.
 select status, deployed from train_model('price', p_config => '{"alpha": 1e9}', p_promote => 'never');
 select count(distinct round(predict_value('price', h, v.id))) as versions_answer_apart
@@ -80,6 +88,8 @@ select predict_value('price', r) from (select 1 as area, 'yes'::text as garden, 
 select predict_value('price', '{"area": "large", "garden": true, "town": "Ames", "sold": "2024-06-01"}'::jsonb);
 select predict_value('price', '{"area": 1, "garden": true, "town": "Ames"}'::jsonb);
 select predict_value('price', '{"area": 1, "garden": true, "town": "Ames", "sold": "some day"}'::jsonb);
+select predict_value('price', r) from (select 1 as area, true as garden, 28001 as town, now() as sold) r;
+select predict_value('price', '{"area": 1, "garden": true, "town": 28001, "sold": "2024-06-01"}'::jsonb);
 select predict_value('price', '[1]'::jsonb);
 select predict_value('price', 5);
 select predict_value('town', h) from houses h limit 1;

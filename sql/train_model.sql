@@ -86,6 +86,60 @@ from train_model('many', 'regression',
   'select ''text '' || n % 10000 as t, n % 7 as x, n % 7 as y from generate_series(1, 30000) n', 'y', 'ridge') r,
   jsonb_array_elements(r.warnings) w where w ->> 'column' = 't';
 
+-- Columns that say nothing, whatever their type, and texts beyond counting: every task goes on without, and tells.
+create table ugly as
+select n, sin(n) as x, n % 5 as y, 7 as constant, true as yes, 'same' as word, date '2024-01-01' as day, null::float8 as nothing,
+  null::text as no_word, null::date as no_day, null::boolean as no_answer, 'text ' || n % 10000 as many, (n % 3)::text as label,
+  case when n % 10 = 0 then 'test' else 'train' end as split
+from generate_series(1, 20000) n;
+select r.status, r.task, r.metrics -> 'columns' as columns, r.metrics -> 'features' as features
+from (values ('regression', 'y', 'ridge', '{}'::jsonb), ('classification', 'label', 'logistic_regression', '{}'), ('clustering', null, 'kmeans', '{"k": 3}'))
+  t (task, target, algorithm, config), lateral train_model('ugly ' || t.task, t.task,
+  'select x, constant, yes, word, day, nothing, no_word, no_day, no_answer, many' || coalesce(', split, ' || t.target, '') || ' from ugly', t.target, t.algorithm, t.config) r;
+select w ->> 'code' as code, w ->> 'column' as "column", count(*) as tasks
+from ai_training_runs r, jsonb_array_elements(r.warnings) w where r.model_name like 'ugly %' group by 1, 2 order by 1, 2;
+select predict_value('ugly regression', u) is not null as value, (predict_class('ugly classification', u)).probability between 0 and 1 as probability,
+  predict_cluster('ugly clustering', u) between 1 and 3 as cluster
+from (select x, constant, yes, word, day, nothing, no_word, no_day, no_answer, 'never seen' as many from ugly limit 1) u;
+-- Rows that nothing tells apart are in one part of the split together, which may not be that of the training.
+select status, error_message from train_model('equal', 'regression', 'select y, constant, nothing from ugly', 'y', 'ridge');
+select status, error_message from train_model('equal classes', 'classification', 'select label, constant, nothing from ugly', 'label', 'logistic_regression');
+select status, error_message from train_model('equal points', 'clustering', 'select constant, nothing from ugly');
+select status, error_message from train_model('equal', 'regression', 'select x, y, word from ugly', 'y', 'ridge', '{"split": {"by": "word"}}');
+-- A target that one part of the rows lacks.
+select status, error_message, deployed, gate ->> 'rule' as rule from train_model('unmeasured', 'regression',
+  'select x, case when split = ''train'' then y end as y, split from ugly', 'y', 'ridge');
+select status, error_message from train_model('untaught', 'regression', 'select x, case when split = ''test'' then y end as y, split from ugly', 'y', 'ridge');
+select status, error_message from train_model('untaught classes', 'classification', 'select x, case when split = ''test'' then label end as label, split from ugly',
+  'label', 'logistic_regression');
+select status, error_message, jsonb_path_query_array(warnings, '$[*].code') as warnings from train_model('untaught classes', 'classification',
+  'select x, case when split = ''test'' then label else ''one'' end as label, split from ugly', 'label', 'logistic_regression');
+-- Infinite values and those that are as good as, in each task.
+select train_model('bad', 'classification', 'select case when n = 9 then ''Infinity''::float8 else x end as x, label from ugly order by n', 'label', 'logistic_regression');
+select train_model('bad', 'clustering', 'select case when n = 9 then ''-Infinity''::float8 else x end as x, y from ugly order by n');
+select train_model('bad', 'clustering', 'select case when n = 9 then ''Infinity''::numeric else n end as x, y from ugly order by n');
+select train_model('bad', 'regression', 'select case when n = 9 then ''infinity''::date else day + n end as day, y from ugly order by n', 'y', 'ridge');
+select train_model('bad', 'regression', 'select x, y * 1e300 as y from ugly order by n', 'y', 'ridge');
+-- Ten thousand classes.
+select train_model('bad', 'classification', 'select x, many from ugly order by n', 'many', 'logistic_regression');
+
+-- More clusters than there are different rows.
+select status, metrics -> 'sizes' as sizes, w ->> 'code' as code, w ->> 'message' as message
+from train_model('two kinds', 'clustering', 'select n % 2 as x, ''train'' as split from generate_series(1, 100) n', null, 'kmeans', '{"k": 4}') r, jsonb_array_elements(r.warnings) w;
+-- Classes that are days are spelt as days.
+select status from train_model('day', 'classification', 'select x, date ''2024-02-28'' + n % 2 as day, split from ugly', 'day', 'logistic_regression');
+select labels from ai_model_versions where model_name = 'day';
+-- Another algorithm: what was set for the one before is not meant for it, what is said of the rows is.
+select status from train_model('switch', 'regression', 'select * from houses', 'price', 'ridge', '{"alpha": 7, "exclude": ["reference"], "split": [0.8, 0, 0.2]}');
+update ai_models set algorithm = 'xgboost', config = config || '{"max_depth": 3, "n_estimators": 5, "lambda": 2}' where model_name = 'switch';
+select status, model_config -> 'alpha' as alpha, model_config -> 'exclude' as exclude from train_model('switch', p_algorithm => 'ridge');
+select algorithm, config from ai_models where model_name = 'switch';
+-- A name for which every training has failed is free for another task; one that has versions is not.
+select status, error_message from train_model('second thought', 'classification', 'select area, 1 as price from houses', 'price', 'logistic_regression', '{"c": 2}');
+select status, task, model_config -> 'alpha' as alpha from train_model('second thought', 'regression', 'select area, price from houses', 'price', 'ridge');
+select task, target, algorithm from ai_models where model_name = 'second thought';
+select train_model('second thought', 'clustering', 'select area, price from houses');
+
 -- Errors name what is wrong.
 select train_model('price', 'regression', 'select area, ''Infinity''::float8 as price from houses', 'price', 'ridge');
 select train_model('bad', 'regression', 'select case when house_id = 42 then ''-Infinity''::float8 else area end as area, price from houses order by house_id',
@@ -119,4 +173,4 @@ reset pg_retrain.training_memory;
 select count(*) as models_from_errors from ai_models where model_name = 'bad';
 
 drop extension pg_retrain cascade;
-drop table houses, points, before;
+drop table houses, points, before, ugly;

@@ -149,11 +149,13 @@ retrain::Cell cell_of_datum(const CellType& type, Datum value, bool is_null) {
   pg_unreachable();
 }
 
-// Whether values of one kind serve where a model was trained with another: a number may be the name of a category.
-static bool kind_fits(retrain::ColumnKind trained, retrain::ColumnKind given) {
+// Whether values of one kind serve where a model was trained with another: a number may be the name of a category, where
+// the names that the model knows are numbers.
+static bool kind_fits(const retrain::Encoder& encoder, size_t column, retrain::ColumnKind given) {
   using retrain::ColumnKind;
+  const ColumnKind trained = encoder.columns()[column].kind;
   if (trained == given) return true;
-  return (trained == ColumnKind::kCategory && given == ColumnKind::kNumber) ||
+  return (trained == ColumnKind::kCategory && given == ColumnKind::kNumber && encoder.TakesNumbers(column)) ||
          (trained == ColumnKind::kNumber && given == ColumnKind::kBoolean);
 }
 
@@ -179,7 +181,7 @@ static void map_columns(RowSite* site, const retrain::TableModel& model, const c
     const Oid found = TupleDescAttr(site->desc, at)->atttypid;
     site->attribute[c] = at;
     site->types[c] = cell_type_of(found);
-    if (!kind_fits(columns[c].kind, site->types[c].kind))
+    if (!kind_fits(model.encoder(), c, site->types[c].kind))
       report_mistyped(model_name, columns[c].name, retrain::NameOf(columns[c].kind), format_type_be(found));
   }
   MemoryContextSwitchTo(old);
@@ -240,13 +242,14 @@ static double number_of_json_time(const JsonbValue* value, std::string_view colu
   return number_of_timestamp(DatumGetTimestamp(timestamp));
 }
 
-static retrain::Cell cell_of_json(const retrain::Encoder::Column& column, const JsonbValue* value,
+static retrain::Cell cell_of_json(const retrain::Encoder& encoder, size_t place, const JsonbValue* value,
                                   const char* model_name) {
   using retrain::ColumnKind;
+  const retrain::Encoder::Column& column = encoder.columns()[place];
   retrain::Cell cell;
   if (value->type == jbvNull) return cell;
   cell.is_null = false;
-  if (value->type == jbvNumeric && (column.kind == ColumnKind::kNumber || column.kind == ColumnKind::kCategory)) {
+  if (value->type == jbvNumeric && kind_fits(encoder, place, ColumnKind::kNumber)) {
     cell.number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
   } else if (value->type == jbvBool && (column.kind == ColumnKind::kBoolean || column.kind == ColumnKind::kNumber)) {
     cell.number = value->val.boolean ? 1 : 0;
@@ -264,7 +267,8 @@ static void read_json(const CachedModel* cached, const char* model_name, Jsonb* 
   if (!JB_ROOT_IS_OBJECT(row))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_row must be a row or a JSON object"),
                     errhint("for example: '{\"area\": 120, \"town\": \"Ames\"}'::jsonb")));
-  const auto columns = model_of<retrain::TableModel>(cached).encoder().columns();
+  const retrain::Encoder& encoder = model_of<retrain::TableModel>(cached).encoder();
+  const auto columns = encoder.columns();
   auto& cells = scratch_of<retrain::TableModel>(cached).cells;
   for (size_t c = 0; c < columns.size(); ++c) {
     text* key = text_of_utf8(columns[c].name);
@@ -274,7 +278,7 @@ static void read_json(const CachedModel* cached, const char* model_name, Jsonb* 
     key_value.val.string.len = static_cast<int>(VARSIZE_ANY_EXHDR(key));
     const JsonbValue* value = findJsonbValueFromContainer(&row->root, JB_FOBJECT, &key_value);
     if (value == nullptr) report_missing(model_name, columns[c].name, retrain::NameOf(columns[c].kind));
-    cells[c] = cell_of_json(columns[c], value, model_name);
+    cells[c] = cell_of_json(encoder, c, value, model_name);
   }
 }
 

@@ -27,11 +27,18 @@ declare
   v_model @extschema@.ai_models;
 begin
   select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name for update;
-  if v_model.task = 'intent' and v_model.source is null
-    and not exists (select from @extschema@.ai_training_runs r where r.model_name = p_model_name)
+  -- Nothing has come of the name yet: it was never used, or for trainings that failed.
+  if v_model.task <> p_task
     and not exists (select from @extschema@.ai_model_versions v where v.model_name = p_model_name)
-    and not exists (select from @extschema@.ai_training_data d where d.model_name = p_model_name)
+    and (v_model.task <> 'intent' or v_model.source is null
+      and not exists (select from @extschema@.ai_training_runs r where r.model_name = p_model_name)
+      and not exists (select from @extschema@.ai_training_data d where d.model_name = p_model_name))
   then
+    if v_model.task <> 'intent' then
+      update @extschema@.ai_models m
+      set target = null, algorithm = null, config = '{}'
+      where m.model_name = p_model_name;
+    end if;
     v_model.task := p_task;
   end if;
   if v_model.task <> p_task then
@@ -42,6 +49,16 @@ begin
       using errcode = 'insufficient_privilege', detail = format('It was given by %s.', coalesce(
         format('role "%s"', v_model.source_set_by), 'an unknown role')),
         hint = 'Pass p_source: a query runs for the role that gives it.';
+  end if;
+  -- What was set for another algorithm is not meant for this one, even where it has a key of that name.
+  if p_algorithm <> v_model.algorithm then
+    update @extschema@.ai_models m
+    set config = (
+      select coalesce(jsonb_object_agg(c.key, c.value), '{}')
+      from jsonb_each(m.config) c
+      join @extschema@.retrain_table_config_reference() k on k.name = c.key
+      where k.algorithms = 'all' or string_to_array(k.algorithms, ', ') @> array[p_algorithm, v_model.algorithm])
+    where m.model_name = p_model_name;
   end if;
   update @extschema@.ai_models m
   set task = v_model.task,
@@ -101,7 +118,8 @@ begin
     raise exception 'p_config is not a JSON object'
       using errcode = 'invalid_parameter_value',
         detail = format('It is of type %s.', jsonb_typeof(v_config)),
-        hint = 'Pass an object such as {"preset": "classic"}.';
+        hint = case when p_task is null or p_task = 'intent' then 'Pass an object such as {"preset": "classic"}.'
+          else 'Pass an object of keys and values, {} for the defaults.' end;
   end if;
 
   perform @extschema@.retrain_lock(p_model_name, 0);

@@ -90,8 +90,7 @@ create function @extschema@.retrain_class_alert(
 as $function$
 declare
   v_rows jsonb[];
-  v_row jsonb;
-  v_class record;
+  v_probabilities jsonb[];
   v_positive text;
   v_probability real;
   v_found jsonb[] := '{}';
@@ -105,20 +104,24 @@ begin
   end if;
   if p_min_probability is null or not p_min_probability between 0 and 1 then
     raise exception 'p_min_probability is out of range'
-      using errcode = 'invalid_parameter_value', detail = format('given %s, accepted: 0 to 1', p_min_probability);
+      using errcode = 'invalid_parameter_value', detail = format('given %s, accepted: 0 to 1', coalesce(p_min_probability::text, 'null'));
   end if;
   perform set_config('search_path', (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
-  execute format('select pg_catalog.array_agg(pg_catalog.to_jsonb(q)) from (%s) q', p_source) into v_rows;
+  -- The model is given the rows as they are: JSON has no intervals, and no dates.
+  execute format($query$
+    select pg_catalog.array_agg(pg_catalog.to_jsonb(retrain_row.*)), pg_catalog.array_agg(retrain_class.probabilities)
+    from (%s
+    ) retrain_row, lateral @extschema@.predict_class($1, retrain_row.*) retrain_class$query$,
+    rtrim(p_source, E'; \t\r\n')) into v_rows, v_probabilities using p_model_name;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  foreach v_row in array coalesce(v_rows, '{}') loop
-    select c.* into v_class from @extschema@.predict_class(p_model_name, v_row) c;
-    continue when v_class.probabilities is null;
+  for i in 1 .. coalesce(cardinality(v_rows), 0) loop
+    continue when v_probabilities[i] is null;
     v_positive := coalesce(v_positive,
-      @extschema@.retrain_positive_label(p_model_name, v_class.probabilities, p_positive));
-    v_probability := (v_class.probabilities ->> v_positive)::real;
+      @extschema@.retrain_positive_label(p_model_name, v_probabilities[i], p_positive));
+    v_probability := (v_probabilities[i] ->> v_positive)::real;
     continue when v_probability < p_min_probability;
     v_risk := @extschema@.retrain_risk_of(v_probability);
-    v_found := v_found || jsonb_build_object('row', v_row, 'probability', round(v_probability::numeric, 4),
+    v_found := v_found || jsonb_build_object('row', v_rows[i], 'probability', round(v_probability::numeric, 4),
       'risk_level', v_risk.risk_level, 'days_until_action', v_risk.days_until_action,
       'recommendation', v_risk.recommendation);
   end loop;

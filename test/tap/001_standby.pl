@@ -19,15 +19,7 @@ my $source = 'select text, intent, split from banking';
 my (undef, undef, $first) =
     train($primary, 'postgres', model => 'm', config => '{"preset": "classic"}', source => $source, promote => 'always');
 
-$primary->backup('base');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->start;
-
-sub catch_up {
-    $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
-    return;
-}
+my $standby = new_standby($primary, 'standby');
 
 # The version that answers, through whatever connection.
 my $ask_version = q{select (predict_intent('where is my card', 'm')).model_version};
@@ -37,7 +29,7 @@ my $ask_version = q{select (predict_intent('where is my card', 'm')).model_versi
 my (undef, undef, $second) =
     train($primary, 'postgres', model => 'm', config => '{"preset": "classic", "c": 0.5}', source => $source,
     promote => 'always');
-catch_up();
+catch_up($primary, $standby);
 my $expected = answers($primary, 'postgres', 'banking', 'm');
 cmp_ok(scalar(split /\n/, $expected), '>', 1000, 'the comparison is about many test rows');
 ok(answers($standby, 'postgres', 'banking', 'm') eq $expected,
@@ -47,7 +39,7 @@ $primary->safe_psql('postgres', <<'SQL');
 select train_forecast('sales', $$select date '2024-01-01' + n as ds, 20 + n % 7 + s * 5 as y, 'shop ' || s as series
   from generate_series(0, 199) n, generate_series(1, 3) s$$);
 SQL
-catch_up();
+catch_up($primary, $standby);
 my $forecasts = q{select string_agg(f::text, ';' order by series, ds, level) from forecast('sales', 14) f};
 is($standby->safe_psql('postgres', $forecasts), $primary->safe_psql('postgres', $forecasts),
     'forecast() gives the same on the standby');
@@ -74,7 +66,7 @@ $primary->safe_psql('postgres', <<'SQL');
 insert into ai_training_data (user_message, confidence_score, created_at, model_name)
 select 'word' || i % 7, case i % 2 when 0 then 10 else 90 end, now() - i % 2 * interval '20 days', 'drifting' from generate_series(1, 200) i;
 SQL
-catch_up();
+catch_up($primary, $standby);
 my $reader = session($standby);
 my $versions_before = counts($primary, 'postgres');
 error_is($reader->query(train_sql(model => 'm', source => $source)), '25006', undef, 'a standby refuses to train');
@@ -103,7 +95,7 @@ $old->query_ok($ask_version);
 $old->query_ok('begin isolation level repeatable read');
 is($old->query_ok($ask_version), $name{$second}, 'REPEATABLE READ on the standby: the second version');
 $primary->safe_psql('postgres', "select promote_model($first)");
-catch_up();
+catch_up($primary, $standby);
 is($old->query_ok($ask_version), $name{$second}, 'after a promotion on the primary: still the second version');
 is($reader->query_ok($ask_version), $name{$first}, 'another session of the standby: the first version');
 is($old->query_ok($ask_version), $name{$second}, 'asked again: still the second version');
@@ -115,7 +107,7 @@ is($old->query_ok($ask_version), $name{$first}, 'and from then on');
 my $late = session($standby);
 $late->query_ok('begin isolation level repeatable read; select count(*) from ai_models');
 $primary->safe_psql('postgres', "select rollback_model('m')");
-catch_up();
+catch_up($primary, $standby);
 is($late->query_ok($ask_version), $name{$first}, 'first use under an old snapshot: the version of the snapshot');
 $late->query_ok('commit');
 is($late->query_ok($ask_version), $name{$second}, 'right after its end: the version rolled back to');
@@ -126,10 +118,10 @@ my $writer = session($primary);
 $writer->query_ok("begin; select promote_model($first)");
 is($writer->query_ok($ask_version), $name{$first}, 'an uncommitted promotion shows in its own transaction');
 $primary->safe_psql('postgres', 'create table replayed ()');
-catch_up();
+catch_up($primary, $standby);
 is($reader->query_ok($ask_version), $name{$second}, 'it does not show on the standby');
 $writer->query_ok('rollback');
-catch_up();
+catch_up($primary, $standby);
 is($reader->query_ok($ask_version), $name{$second}, 'nor after its rollback');
 is($writer->query_ok($ask_version), $name{$second}, 'nor in the session that rolled it back');
 
@@ -138,7 +130,7 @@ my @wrong;
 for my $round (1 .. 10) {
     my $target = $round % 2 ? $first : $second;
     $writer->query_ok("select promote_model($target)");
-    catch_up();
+    catch_up($primary, $standby);
     for my $session ($writer, $reader, $old, $late) {
         my $answer = $session->query_ok($ask_version);
         push @wrong, "round $round: $answer instead of $name{$target}" if $answer ne $name{$target};
@@ -154,7 +146,7 @@ select submit_intent_correction(
   record_interaction('Where is my card?!', p_detected_intent => 'wrong', p_model_name => 'm'), 'said_by_a_person')
 SQL
 is($writer->query_ok($corrected), 'said_by_a_person|correction', 'a correction answers on the primary');
-catch_up();
+catch_up($primary, $standby);
 is($reader->query_ok($corrected), 'said_by_a_person|correction', 'and after replay on the standby');
 isnt($before, 'said_by_a_person|correction', 'where the model answered before');
 

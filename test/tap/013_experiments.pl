@@ -70,11 +70,8 @@ $_->close for $first, $second;
 
 # ---- a replica ---------------------------------------------------------------------------------------------------------
 
-$node->backup('copy');
-my $standby = PostgreSQL::Test::Cluster->new('replica');
-$standby->init_from_backup($node, 'copy', has_streaming => 1);
-$standby->start;
-$node->wait_for_catchup($standby, 'replay');
+my $standby = new_standby($node, 'replica');
+catch_up($node, $standby);
 my $variants = q{select string_agg(get_variant('shop', 'u' || i), ',' order by i) from generate_series(1, 400) i};
 is($standby->safe_psql('postgres', $variants), $node->safe_psql('postgres', $variants), 'a replica gives the same variants, of new units too');
 my $results = q{select string_agg(r::text, ',') from get_experiment_results('shop') r};

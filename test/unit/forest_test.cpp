@@ -104,6 +104,24 @@ TEST(Forest, ContributionsAreShapleyValues) {
   }
 }
 
+TEST(Forest, MarginsAreTheLeavesInTheOrderOfTheTrees) {
+  for (const int n_trees : {1, 100, 128, 129, 256, 700}) {
+    const ForestParts parts = RandomTrees(static_cast<uint64_t>(n_trees), n_trees, 6);
+    const auto bytes = EncodeForest(parts);
+    const Forest forest(bytes, {2, {5}});
+    Rng rng(4);
+    for (int row = 0; row < 20; ++row) {
+      const std::vector<float> dense = {static_cast<float>(Normal(rng)),
+                                        row % 4 == 0 ? kMissing : static_cast<float>(Normal(rng))};
+      const uint32_t codes[] = {rng.Below(5)};
+      float expected = parts.base[0], margin;
+      for (const uint32_t root : parts.roots) expected += static_cast<float>(Expected(parts, root, dense, codes[0], 7));
+      forest.Margins(dense, codes, {&margin, 1});
+      EXPECT_EQ(margin, expected) << n_trees << " " << row;
+    }
+  }
+}
+
 TEST(Forest, RefusesNodesThatDoNotFormTrees) {
   const ForestParts good = RandomTrees(3, 2, 4);
   const ForestShape shape{2, {5}};

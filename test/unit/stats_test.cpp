@@ -179,6 +179,11 @@ TEST(Comparison, NothingToCompareIsNoNumber) {
   const Difference one = Compare(Estimate(Of({1})), Estimate(Of({1, 2, 3})));
   EXPECT_TRUE(std::isnan(WelchPValue(one)));
   EXPECT_TRUE(std::isnan(Compare(Estimate(Moments{}), Estimate(Of({1, 2, 3}))).standard_error));
+  for (const Difference& none :
+       {Compare(Estimate(Moments{}), Estimate(Of({1, 2, 3}))), Compare(Estimate(Of({1, 2, 3})), Estimate(Moments{}))}) {
+    EXPECT_TRUE(std::isnan(none.value));
+    EXPECT_TRUE(std::isnan(none.uplift));
+  }
   const Difference constant = Compare(Estimate(Of({1, 1, 1})), Estimate(Of({1, 1, 1})));
   EXPECT_EQ(constant.value, 0);
   EXPECT_TRUE(std::isnan(WelchPValue(constant)));
@@ -286,6 +291,10 @@ TEST(Power, CurvesOfTheTextbooks) {
   EXPECT_NEAR(Power(Means(0), 50, 50), 0.05, 1e-9);
   EXPECT_NEAR(Power(Proportions(0.50, 0.75), 50, 50), 0.740167193453611, 1e-9);
   EXPECT_NEAR(Power(Proportions(0.05, 0.08), 1000, 1000), 0.777133758896876, 1e-9);
+  // Cohen (1988), table 2.3.5: alpha .05 in both tails, two decimals.
+  const double cohen[][3] = {{0.2, 50, 0.17}, {0.2, 100, 0.29}, {0.2, 500, 0.88}, {0.5, 20, 0.33}, {0.5, 30, 0.47},
+                             {0.5, 50, 0.70}, {0.5, 100, 0.94}, {0.8, 10, 0.39},  {0.8, 20, 0.69}, {0.8, 30, 0.86}};
+  for (const auto& [d, n, power] : cohen) EXPECT_NEAR(Power(Means(d), n, n), power, 0.0101) << d << " " << n;
   // Nothing jumps where the normal takes over, and the direction does not matter.
   EXPECT_NEAR(Power(Means(0.01), 50000, 50000), Power(Means(0.01), 50002, 50002), 1e-5);
   EXPECT_DOUBLE_EQ(Power(Means(-0.5), 64, 64), Power(Means(0.5), 64, 64));

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
 
 #include "core/base/eigen.h"
@@ -291,6 +292,67 @@ TEST(TableTrainer, ClustersAreFoundCountedAndKeepTheirNumbers) {
   };
   for (int j = 0; j < 4; ++j)
     EXPECT_EQ(number_of(old_model, 10 * j, 5 * (j % 3)), number_of(new_model, 10 * j, 5 * (j % 3))) << j;
+}
+
+using Points = std::vector<std::array<double, 2>>;
+
+// Lloyd's algorithm by the book.
+double InertiaFrom(const Points& points, Points centroids) {
+  double inertia = 0;
+  for (int iteration = 0; iteration < 30; ++iteration) {
+    Points sums(centroids.size());
+    std::vector<double> counts(centroids.size());
+    inertia = 0;
+    for (const auto& [x, y] : points) {
+      size_t nearest = 0;
+      double least = INFINITY;
+      for (size_t j = 0; j < centroids.size(); ++j) {
+        const double dx = x - centroids[j][0], dy = y - centroids[j][1];
+        if (dx * dx + dy * dy < least) least = dx * dx + dy * dy, nearest = j;
+      }
+      inertia += least;
+      sums[nearest][0] += x, sums[nearest][1] += y, counts[nearest] += 1;
+    }
+    for (size_t j = 0; j < centroids.size(); ++j) centroids[j] = {sums[j][0] / counts[j], sums[j][1] / counts[j]};
+  }
+  return inertia;
+}
+
+// Four groups and three clusters: two groups stay together, and which two it should be shows in all rows rather than in the
+// sample that the restarts run on.
+TEST(TableTrainer, ClustersAreTheBestForAllRowsNotForASample) {
+  const std::vector<SourceColumn> columns = {{"x", ColumnKind::kNumber, "numeric"},
+                                             {"y", ColumnKind::kNumber, "numeric"},
+                                             {"split", ColumnKind::kCategory, "text"}};
+  TableRequest request;
+  request.task = TableTask::kClustering;
+  request.config_json = R"({"k": 3})";
+  const Points corners = {{-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    Rng rng(seed);
+    Points points;
+    for (int i = 0; i < 30000; ++i) {
+      const auto& [x, y] = corners[i % 4];
+      points.push_back({2 * x + 0.4 * Normal(rng), y + 0.2 * Normal(rng)});
+    }
+    Rows rows;
+    for (const auto& [x, y] : points) rows.push_back({Num(x), Num(y), Text("train")});
+    rows.push_back({Num(0), Num(0), Text("test")});
+    // As k-means sees them: of mean 0 and variance 1.
+    for (size_t c = 0; c < 2; ++c) {
+      double sum = 0, squares = 0;
+      for (const auto& point : points) sum += point[c], squares += point[c] * point[c];
+      const double mean = sum / 30000, deviation = std::sqrt(squares / 30000 - mean * mean);
+      for (auto& point : points) point[c] = (point[c] - mean) / deviation;
+    }
+    const double inertia = RunTable(request, columns, rows)->result().clusters.inertia;
+    double best = INFINITY;
+    for (const double side : {-1, 1}) {
+      best = std::min(best, InertiaFrom(points, {{side, -1}, {side, 1}, {-side, 0}}));
+      best = std::min(best, InertiaFrom(points, {{-1, side}, {1, side}, {0, -side}}));
+    }
+    EXPECT_NEAR(inertia / best, 1, 1e-6) << seed;
+  }
 }
 
 TEST(TableTrainer, NamesWhatIsWrongWithARowOrAColumn) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
 #include <vector>
 
@@ -41,6 +42,8 @@ std::string Describe(const ConfigValue& v) {
     case Type::kBool:
       return v.boolean ? "true" : "false";
     case Type::kNumber:
+      if (std::abs(v.number) < 1e15 && v.number == std::floor(v.number))
+        return std::to_string(static_cast<int64_t>(v.number));
       return std::isfinite(v.number) ? json.Number(v.number).Take() : "a number out of range";
     case Type::kString:
       return Quoted(v.string);

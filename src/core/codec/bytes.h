@@ -92,6 +92,8 @@ class UnalignedArray {
     return value;
   }
   size_t size() const noexcept { return size_; }
+  // Brings the element near, for it will be asked for soon.
+  void Prefetch(size_t i) const noexcept { __builtin_prefetch(data_ + i * sizeof(T)); }
 
  private:
   const uint8_t* data_ = nullptr;

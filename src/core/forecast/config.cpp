@@ -19,7 +19,7 @@ bool SetCount(const ConfigValue& v, double most, uint32_t& out) {
     out = 0;
     return true;
   }
-  if (v.type != Type::kNumber || !(v.number >= 0 && v.number <= most) || v.number != std::floor(v.number)) return false;
+  if (v.type != Type::kNumber || !(v.number >= 1 && v.number <= most) || v.number != std::floor(v.number)) return false;
   out = static_cast<uint32_t>(v.number);
   return true;
 }

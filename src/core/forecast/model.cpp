@@ -125,6 +125,10 @@ std::vector<uint8_t> EncodeForecastModel(const ForecastModelParts& parts) {
 
 void FutureRegressorTable::Add(bool named, std::string_view series, int64_t wall, int64_t absolute,
                                std::span<const double> values) {
+  for (const double x : values)
+    if (std::isinf(x))
+      throw Error(ErrorCode::kInvalidParameter, "a regressor is infinite", FormatTime(wall),
+                  "leave the value out or give null");
   const Row row{wall, absolute, values_.size()};
   if (!named) {
     common_.push_back(row);

@@ -49,6 +49,10 @@ void ForecastTrainer::Add(const ForecastValue& value) {
   if (std::isinf(value.y))
     throw Error(ErrorCode::kInvalidParameter, "y is infinite", SeriesText(value.series) + ", " + FormatTime(value.wall),
                 "leave the value out or give null");
+  for (size_t k = 0; k < value.regressors.size(); ++k)
+    if (std::isinf(value.regressors[k]))
+      throw Error(ErrorCode::kInvalidParameter, request_.config.regressors[k] + " is infinite",
+                  SeriesText(value.series) + ", " + FormatTime(value.wall), "leave the value out or give null");
   ++result_.rows;
   // Rows of one series often follow each other.
   if (series_.empty() || names_[series_.back()] != value.series) {
@@ -65,7 +69,7 @@ void ForecastTrainer::Add(const ForecastValue& value) {
   wall_.push_back(value.wall);
   if (request_.zoned) absolute_.push_back(value.absolute);
   y_.push_back(value.y);
-  for (const double x : value.regressors) regressors_.push_back(std::isfinite(x) ? x : NAN);
+  regressors_.insert(regressors_.end(), value.regressors.begin(), value.regressors.end());
   last_wall_ = std::max(last_wall_, value.wall);
   last_absolute_ = std::max(last_absolute_, value.absolute);
   if (++unchecked_ < kSlice) return;

@@ -29,7 +29,8 @@ Difference Compare(const ArmEstimate& control, const ArmEstimate& treatment) noe
   Difference d{};
   d.control = control;
   d.treatment = treatment;
-  d.value = treatment.mean - control.mean;
+  // An arm without units has no mean to differ by.
+  d.value = control.n >= 1 && treatment.n >= 1 ? treatment.mean - control.mean : __builtin_nan("");
   d.standard_error = std::sqrt(v);
   const double pooled =
       ((control.n - 1) * control.variance + (treatment.n - 1) * treatment.variance) / (control.n + treatment.n - 2);

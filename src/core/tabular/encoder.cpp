@@ -2,6 +2,7 @@
 #include "core/tabular/encoder.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -151,6 +152,20 @@ void Encoder::AddPlainColumn(std::string_view name, uint32_t n_codes) {
 }
 
 void Encoder::EndFitting() { Index(); }
+
+bool Encoder::TakesNumbers(size_t column) const {
+  bool any = false;
+  for (const uint32_t feature : category_of_[column]) {
+    for (const std::string& level : categories_[feature].levels) {
+      double number;
+      const char* const end = level.data() + level.size();
+      const auto [rest, error] = std::from_chars(level.data(), end, number);
+      if (error == std::errc() && rest == end) return true;
+      any = true;
+    }
+  }
+  return !any;
+}
 
 void Encoder::Index() {
   dense_of_.assign(columns_.size(), {});

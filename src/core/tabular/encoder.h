@@ -92,6 +92,8 @@ class Encoder {
   void EncodeRows(const Table& table, std::span<const uint32_t> place_of, size_t first, size_t rows, bool standardised,
                   EncodedBlock& block) const;
   void Standardise(std::span<double> dense) const noexcept;
+  // Whether a number may stand for a text of a column of texts: where texts that it knows are numbers.
+  bool TakesNumbers(size_t column) const;
   // The code of a text in a category feature; kNoCode for a new one without a code for rare ones.
   uint32_t CodeOf(size_t category, std::string_view text) const;
 

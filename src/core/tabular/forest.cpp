@@ -105,28 +105,47 @@ bool Forest::GoesLeft(uint32_t node, std::span<const float> dense, std::span<con
     const auto place = std::bit_cast<uint32_t>(ValueOf(node));
     return (sets_[place + code / 32] >> (code % 32) & 1) == 0;
   }
+  // Without a branch: which way a row goes is what nobody can predict.
   const float x = dense[f];
-  return std::isnan(x) ? (flags & ForestParts::kMissingLeft) != 0 : x < ValueOf(node);
+  return static_cast<unsigned>(x < ValueOf(node)) |
+         (static_cast<unsigned>(std::isnan(x)) & static_cast<unsigned>((flags & ForestParts::kMissingLeft) != 0));
 }
 
-// Several trees are walked in turns: while one waits for memory, the others go on. Leaves are added in the order of the trees.
+// Several trees are walked at once, each a step in turn: while one waits for its node to come from memory, the others go on. A
+// tree that has reached its leaf makes room for the next one. Leaves are added in the order of the trees.
 void Forest::Margins(std::span<const float> dense, std::span<const uint32_t> codes,
                      std::span<float> margins) const noexcept {
-  constexpr size_t kTogether = 8;
+  constexpr size_t kTogether = 128, kChunk = 256;
   std::copy(base_.begin(), base_.end(), margins.begin());
-  for (size_t first = 0; first < roots_.size(); first += kTogether) {
-    const size_t n = std::min(kTogether, roots_.size() - first);
-    uint32_t nodes[kTogether] = {};
-    std::copy_n(roots_.begin() + static_cast<ptrdiff_t>(first), n, nodes);
-    for (bool inside = true; inside;) {
-      inside = false;
-      for (size_t i = 0; i < n; ++i) {
-        if ((FlagsOf(nodes[i]) & ForestParts::kLeaf) != 0) continue;
-        nodes[i] = LeftOf(nodes[i]) + (GoesLeft(nodes[i], dense, codes) ? 0 : 1);
-        inside = true;
+  float leaves[kChunk];
+  for (size_t first = 0; first < roots_.size(); first += kChunk) {
+    const size_t n = std::min(kChunk, roots_.size() - first);
+    uint32_t nodes[kTogether];
+    uint32_t trees[kTogether];
+    uint32_t next = 0;
+    size_t inside = 0;
+    for (; inside < std::min(kTogether, n); ++inside) nodes[inside] = roots_[first + next], trees[inside] = next++;
+    while (inside > 0) {
+      for (size_t i = 0; i < inside;) {
+        const uint32_t flags = FlagsOf(nodes[i]);
+        if ((flags & ForestParts::kLeaf) == 0) {
+          nodes[i] = LeftOf(nodes[i]) + (GoesLeft(nodes[i], dense, codes) ? 0 : 1);
+          nodes_.Prefetch(3 * size_t{nodes[i]});
+          ++i;
+          continue;
+        }
+        leaves[trees[i]] = ValueOf(nodes[i]);
+        if (next < n) {
+          nodes[i] = roots_[first + next];
+          trees[i++] = next++;
+        } else {
+          --inside;
+          nodes[i] = nodes[inside];
+          trees[i] = trees[inside];
+        }
       }
     }
-    for (size_t i = 0; i < n; ++i) margins[groups_[first + i]] += ValueOf(nodes[i]);
+    for (size_t i = 0; i < n; ++i) margins[groups_[first + i]] += leaves[i];
   }
 }
 

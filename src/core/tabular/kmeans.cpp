@@ -207,11 +207,44 @@ class Restart {
   std::vector<std::pair<double, size_t>> far_;
 };
 
-// The best of several restarts on the first n_rows rows: four times as many are begun, and those that stand best after a few
-// iterations go on to the end.
+// Whether two clusterings of n_rows rows are on their way to one optimum: each centroid of either has one of the other
+// within three tenths of the root mean squared distance of a row to its centroid.
+bool Alike(const Kmeans& a, const Kmeans& b, size_t n_rows) {
+  const size_t k = a.k, p = a.centroids.size() / k;
+  const double near = 0.09 * a.inertia / static_cast<double>(n_rows);
+  std::vector<double> least_a(k, kInfinity), least_b(k, kInfinity);
+  for (size_t i = 0; i < k; ++i) {
+    for (size_t j = 0; j < k; ++j) {
+      double squares = 0;
+      for (size_t f = 0; f < p; ++f) {
+        const double difference = a.centroids[f * k + i] - b.centroids[f * k + j];
+        squares += difference * difference;
+      }
+      least_a[i] = std::min(least_a[i], squares);
+      least_b[j] = std::min(least_b[j], squares);
+    }
+  }
+  const auto is_near = [near](double squares) { return squares <= near; };
+  return std::all_of(least_a.begin(), least_a.end(), is_near) && std::all_of(least_b.begin(), least_b.end(), is_near);
+}
+
+bool Lower(const Kmeans& a, const Kmeans& b) { return a.inertia < b.inertia; }
+
+// Puts a clustering in its place among the best, of which only the lowest of those that are alike stays.
+void Enter(Kmeans model, size_t n_rows, size_t most, std::vector<Kmeans>& best) {
+  for (const Kmeans& other : best)
+    if (other.inertia <= model.inertia && Alike(other, model, n_rows)) return;
+  std::erase_if(best, [&](const Kmeans& other) { return Alike(model, other, n_rows); });
+  best.insert(std::upper_bound(best.begin(), best.end(), model, Lower), std::move(model));
+  if (best.size() > most) best.pop_back();
+}
+
+// Several restarts on the first n_rows rows, the best first: four times as many are begun, and those that stand best after a
+// few iterations, no two of them alike, go on to the end.
 Resumable BestOf(const EncodedRows& rows, size_t n_rows, size_t k, uint32_t restarts, const KmeansOptions& options,
-                 const Pace& pace, Kmeans& best) {
+                 const Pace& pace, std::vector<Kmeans>& best) {
   const size_t n_blocks = (n_rows + EncodedRows::kBlockRows - 1) / EncodedRows::kBlockRows;
+  const size_t most = std::max(1u, restarts / 2);
   Restart restart(rows, n_blocks, n_rows, k, pace);
   std::vector<Kmeans> begun;
   for (uint32_t i = 0; i < 4 * restarts; ++i) {
@@ -220,16 +253,42 @@ Resumable BestOf(const EncodedRows& rows, size_t n_rows, size_t k, uint32_t rest
     for (auto part = restart.Seed(rng, model); !part.Resume();) co_await Pause{};
     for (auto part = restart.Improve(std::min(kFewIterations, options.max_iterations), model); !part.Resume();)
       co_await Pause{};
-    begun.push_back(std::move(model));
-    std::stable_sort(begun.begin(), begun.end(),
-                     [](const Kmeans& a, const Kmeans& b) { return a.inertia < b.inertia; });
-    if (begun.size() > std::max(1u, restarts / 2)) begun.pop_back();
+    Enter(std::move(model), n_rows, most, begun);
   }
-  best.inertia = kInfinity;
+  best.clear();
   for (Kmeans& model : begun) {
     for (auto part = restart.Improve(options.max_iterations, model); !part.Resume();) co_await Pause{};
-    if (model.inertia < best.inertia) best = std::move(model);
+    Enter(std::move(model), n_rows, most, best);
   }
+}
+
+// Drops those whose inertia the rest of the rows will hardly bring below that of the first: the mean difference of the n_rows
+// rows that they were fitted on is more than three standard errors above nought.
+Resumable KeepContenders(const EncodedRows& rows, size_t n_rows, const Pace& pace, std::vector<Kmeans>& best) {
+  std::vector<double> sums(best.size()), squares(best.size()), of_first, of_other;
+  std::vector<uint32_t> nearest;
+  EncodedBlock scratch;
+  const auto n = static_cast<double>(n_rows);
+  for (size_t b = 0; rows.first_of(b) < n_rows; ++b) {
+    const EncodedBlock& block = rows.Block(b, scratch);
+    const size_t used = std::min(block.rows, n_rows - rows.first_of(b));
+    AssignBlock(rows.encoder(), block, best[0], nearest, &of_first);
+    for (size_t m = 1; m < best.size(); ++m) {
+      AssignBlock(rows.encoder(), block, best[m], nearest, &of_other);
+      for (size_t r = 0; r < used; ++r) {
+        const double difference = of_other[r] - of_first[r];
+        sums[m] += difference;
+        squares[m] += difference * difference;
+      }
+    }
+    if (pace.Expired()) co_await Pause{};
+  }
+  std::vector<Kmeans> kept;
+  for (size_t m = 0; m < best.size(); ++m) {
+    const double mean = sums[m] / n, variance = std::max(0.0, squares[m] / n - mean * mean);
+    if (mean <= 3 * std::sqrt(variance / n)) kept.push_back(std::move(best[m]));
+  }
+  best = std::move(kept);
 }
 
 std::vector<uint32_t> LabelsOf(const EncodedRows& rows, size_t n_rows, const Kmeans& model) {
@@ -248,7 +307,7 @@ std::vector<uint32_t> LabelsOf(const EncodedRows& rows, size_t n_rows, const Kme
 uint64_t KmeansBytes(size_t n_rows, size_t n_features, const KmeansOptions& options) noexcept {
   const uint64_t k = std::max(options.k, options.k == 0 ? options.max_k : 0);
   const uint64_t sample = std::min<uint64_t>(n_rows, kSampleRows);
-  return (kGroup + 6) * n_features * k * sizeof(double) + 16 * sample * sizeof(double) +
+  return (kGroup + 6 + options.restarts) * n_features * k * sizeof(double) + 16 * sample * sizeof(double) +
          kSilhouetteRows * n_features * sizeof(double);
 }
 
@@ -315,11 +374,11 @@ Resumable FitKmeans(const EncodedRows& rows, const KmeansOptions& options, const
     k = 2;
     const size_t look_at = std::min<size_t>(sample, 5000);
     for (uint32_t candidate = 2; candidate <= options.max_k && candidate < look_at; ++candidate) {
-      Kmeans tried;
-      for (auto part = BestOf(rows, look_at, candidate, std::min(3u, options.restarts), options, pace, tried);
+      std::vector<Kmeans> fitted;
+      for (auto part = BestOf(rows, look_at, candidate, std::min(3u, options.restarts), options, pace, fitted);
            !part.Resume();)
         co_await Pause{};
-      const std::vector<uint32_t> labels = LabelsOf(rows, std::min(look_at, kSilhouetteRows), tried);
+      const std::vector<uint32_t> labels = LabelsOf(rows, std::min(look_at, kSilhouetteRows), fitted[0]);
       const double silhouette = Silhouette(rows, labels, candidate);
       model.tried.emplace_back(candidate, silhouette);
       if (silhouette > best + 1e-12) best = silhouette, k = candidate;
@@ -328,12 +387,21 @@ Resumable FitKmeans(const EncodedRows& rows, const KmeansOptions& options, const
     }
   }
   std::vector<std::pair<uint32_t, double>> tried = std::move(model.tried);
-  for (auto part = BestOf(rows, sample, k, options.restarts, options, pace, model); !part.Resume();) co_await Pause{};
+  std::vector<Kmeans> best;
+  for (auto part = BestOf(rows, sample, k, options.restarts, options, pace, best); !part.Resume();) co_await Pause{};
   done = 0.8;
   if (sample < rows.rows()) {
+    for (auto part = KeepContenders(rows, sample, pace, best); !part.Resume();) co_await Pause{};
     Restart all(rows, rows.n_blocks(), rows.rows(), k, pace);
-    for (auto part = all.Improve(options.max_iterations, model); !part.Resume();) co_await Pause{};
+    if (best.size() > 1) {
+      for (Kmeans& contender : best)
+        for (auto part = all.Improve(std::min(kFewIterations, options.max_iterations), contender); !part.Resume();)
+          co_await Pause{};
+      std::stable_sort(best.begin(), best.end(), Lower);
+    }
+    for (auto part = all.Improve(options.max_iterations, best[0]); !part.Resume();) co_await Pause{};
   }
+  model = std::move(best[0]);
   model.tried = std::move(tried);
   done = 1;
 }

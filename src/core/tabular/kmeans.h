@@ -36,8 +36,9 @@ uint64_t KmeansBytes(size_t n_rows, size_t n_features, const KmeansOptions& opti
 
 // min over centroids of the sum of squared distances to the nearest one. Each restart begins with k-means++ (Arthur and
 // Vassilvitskii, SODA 2007; of 2 + ln k candidates the one that lowers the sum most) and goes on with Lloyd's algorithm, the better half to where
-// nothing moves by more than 1e-8 of the variance; four are begun for each that counts. With more than kSampleRows rows the restarts run on that many, and the
-// best goes on with all. Empty clusters take the row farthest from its centroid.
+// nothing moves by more than 1e-8 of the variance; four are begun for each that counts, and those that lead to one optimum
+// count once. With more than kSampleRows rows the restarts run on that many; those that these rows cannot tell from the best go on with all.
+// Empty clusters take the row farthest from its centroid.
 Resumable FitKmeans(const EncodedRows& rows, const KmeansOptions& options, const Pace& pace, Kmeans& model,
                     double& done);
 

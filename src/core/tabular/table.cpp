@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 
@@ -56,7 +58,31 @@ const char* NameOf(ColumnKind kind) {
   }
 }
 
+// 2024-02-29, or 2024-02-29 08:30:00.25; beyond ±10 000 years the seconds as they are.
+static std::string TextOfTime(double seconds) {
+  const double micros = std::round(seconds * 1e6);
+  if (!(std::abs(micros) < 3e17)) return JsonWriter().Number(seconds).Take();
+  const std::chrono::microseconds since{static_cast<int64_t>(micros)};
+  const auto day = std::chrono::floor<std::chrono::days>(since);
+  const std::chrono::year_month_day date{std::chrono::sys_days{day}};
+  char text[64];
+  int length = std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(date.year()),
+                             static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+  const int64_t rest = (since - day).count(), second = rest / 1000000;
+  if (rest != 0)
+    length += std::snprintf(text + length, sizeof text - static_cast<size_t>(length), " %02d:%02d:%02d",
+                            static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60),
+                            static_cast<int>(second % 60));
+  if (const int64_t fraction = rest % 1000000; fraction != 0) {
+    length +=
+        std::snprintf(text + length, sizeof text - static_cast<size_t>(length), ".%06d", static_cast<int>(fraction));
+    while (text[length - 1] == '0') --length;
+  }
+  return std::string(text, static_cast<size_t>(length));
+}
+
 std::string TextOfNumber(double value, ColumnKind kind) {
+  if (kind == ColumnKind::kTime) return TextOfTime(value);
   if (kind == ColumnKind::kBoolean) return value != 0 ? "true" : "false";
   return JsonWriter().Number(value).Take();
 }

@@ -34,7 +34,8 @@ struct Cell {
   std::string_view text;  // kCategory
 };
 
-// How a number is spelt where it stands for a name: the shortest text that reads back as it; true and false of a boolean.
+// How a number is spelt where it stands for a name: the shortest text that reads back as it; true and false of a boolean;
+// date and time (UTC) of an instant.
 std::string TextOfNumber(double value, ColumnKind kind);
 
 // The distinct texts of a column in the order of their first row. Beyond kMaxDistinct new ones are not told apart.

@@ -98,7 +98,6 @@ Resumable TableTrainer::ScorePart(const TableModel& model, TablePart part, bool 
       evaluation.brier += (predicted[i] - positive[i]) * (predicted[i] - positive[i]) / static_cast<double>(n);
   }
   if (request_.task == TableTask::kClustering) {
-    // Without test rows the training rows say how far apart the clusters are.
     const EncodedRows rows(*table_, parts_.encoder, place_of_, first, n, 0);
     evaluation.silhouette =
         n < 2 ? std::numeric_limits<double>::quiet_NaN() : Silhouette(rows, clusters, model.cluster_numbers().size());

@@ -354,6 +354,10 @@ void TableTrainer::NumberClusters() {
     for (size_t j = 0; j < k; ++j) parts_.centroids[i * k + j] = clusters.centroids[i * k + order[j]];
   std::vector<uint64_t> sizes;
   for (const uint32_t j : order) sizes.push_back(clusters.sizes[j]);
+  if (const auto empty = std::count(sizes.begin(), sizes.end(), 0u); empty > 0)
+    Warn("empty_clusters", "",
+         "the training rows are of " + std::to_string(k - static_cast<size_t>(empty)) +
+             " kinds: " + std::to_string(empty) + " of " + std::to_string(k) + " clusters are empty");
   result_.clusters.sizes = std::move(sizes);
   result_.clusters.centroids = parts_.centroids;
   parts_.cluster_numbers.resize(k);

@@ -221,13 +221,9 @@ Resumable TableTrainer::Run() {
   result_.training_rows = table_->count(TablePart::kTrain);
   result_.validation_rows = table_->count(TablePart::kValidation);
   result_.test_rows = table_->count(TablePart::kTest);
+  if (!CheckTrainingRows()) co_return;
   if (request_.task == TableTask::kClassification) NumberLabels();
   if (result_.failed) co_return;
-  if (result_.training_rows < 2) {
-    result_.failed = true;
-    result_.failure = "there are " + std::to_string(result_.training_rows) + " training rows, at least 2 are needed";
-    co_return;
-  }
   co_await Pause{};
 
   ChooseColumns();
@@ -307,6 +303,19 @@ bool TableTrainer::CheckRows() {
   return false;
 }
 
+bool TableTrainer::CheckTrainingRows() {
+  if (result_.training_rows >= 2) return true;
+  const SplitRule& split = result_.config.split;
+  result_.failed = true;
+  result_.failure = "there are " + std::to_string(result_.training_rows) + " training rows, at least 2 are needed";
+  if (split.kind == SplitRule::Kind::kRow)
+    result_.failure += ": equal rows go to the same part, and no column tells these apart";
+  if (split.kind == SplitRule::Kind::kGroup)
+    result_.failure +=
+        ": rows with the same " + Quoted(split.column) + " go to the same part, and it has too few values";
+  return false;
+}
+
 // Labels of training rows are the model's, in the order of their bytes; those of other rows alone come behind.
 void TableTrainer::NumberLabels() {
   const uint32_t n = target_texts_.size();
@@ -337,8 +346,7 @@ void TableTrainer::NumberLabels() {
   table_->RenumberTargets(numbers);
   if (n_classes() >= 2) return;
   result_.failed = true;
-  result_.failure = n_classes() == 0 ? "there are no training rows"
-                                     : "all training rows are of one class, " + Quoted(result_.labels[0]);
+  result_.failure = "all training rows are of one class, " + Quoted(result_.labels[0]);
 }
 
 bool TableTrainer::MapColumns(const TableModel& model, std::vector<uint32_t>& place_of, std::string& why_not) const {

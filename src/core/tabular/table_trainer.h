@@ -124,6 +124,7 @@ class TableTrainer final : public Training {
   Resumable CalibrateModel();
   void FindRoles(std::span<const SourceColumn> columns);
   bool CheckRows();
+  bool CheckTrainingRows();
   void NumberLabels();
   void ChooseColumns();
   std::optional<TableWarning> IdentifierWarning(const TableColumn& column) const;

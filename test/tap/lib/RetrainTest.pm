@@ -14,6 +14,8 @@ use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(
     new_node
+    new_standby
+    catch_up
     source_dir
     data_file
     load_dataset
@@ -73,6 +75,23 @@ CONF
     $node->start;
     $node->safe_psql('postgres', 'create extension pg_retrain') unless defined $option{extension} && !$option{extension};
     return $node;
+}
+
+# A running standby of a server that was made with streaming => 1.
+sub new_standby {
+    my ($primary, $name) = @_;
+    $primary->backup($name);
+    my $standby = PostgreSQL::Test::Cluster->new($name);
+    $standby->init_from_backup($primary, $name, has_streaming => 1);
+    $standby->start;
+    return $standby;
+}
+
+# Waits until the standby has replayed all that the primary has written.
+sub catch_up {
+    my ($primary, $standby) = @_;
+    $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+    return;
 }
 
 # Loads one of the shipped datasets into a table (id, text, intent, split). At most $limit intents, in the order of
