@@ -135,7 +135,10 @@ RETRAIN_INLINE float VisitRow(const SvmLanes& s, uint32_t i) {
 }
 
 // Rows are visited in random order: beyond some ten thousand of them each visit would wait for memory several times. What
-// a visit reads is asked for ahead, first where the row's features are, then the features, then their weights.
+// a visit reads is asked for ahead, first where the row's features are, then the features, then their weights. Of so few
+// columns (4 MB of weights) most are near enough without.
+constexpr uint32_t kNearColumns = 65536;
+
 RETRAIN_INLINE void Prefetch(const SvmLanes& s, const uint32_t* batch, size_t n, size_t t) {
   constexpr size_t kRow = 12, kFeatures = 6, kWeights = 2, kLine = 64;
   if (t + kRow < n) {
@@ -152,7 +155,7 @@ RETRAIN_INLINE void Prefetch(const SvmLanes& s, const uint32_t* batch, size_t n,
          line += kLine)
       __builtin_prefetch(line);
   }
-  if (t + kWeights < n) {
+  if (s.rows->columns > kNearColumns && t + kWeights < n) {
     const uint32_t i = batch[t + kWeights];
     for (uint64_t j = s.rows->begin[i]; j < s.rows->begin[i + 1]; ++j)
       __builtin_prefetch(s.weights + s.rows->entries[j].column);
