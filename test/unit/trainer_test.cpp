@@ -12,6 +12,7 @@
 #include "core/base/rng.h"
 #include "core/codec/container.h"
 #include "core/intent/sections.h"
+#include "core/intent/training_state.h"
 
 namespace retrain {
 namespace {
@@ -472,6 +473,40 @@ TEST(Trainer, AnIncrementalTrainingFitsTheCalibrationAgainWhenItMust) {
   TrainingRequest sigmoid = From(base);
   sigmoid.config.calibration = CalibrationKind::kSigmoid;
   EXPECT_FALSE(Train(sigmoid, rows).start.calibration_kept);
+  TrainingRequest none = From(base);
+  none.config.calibration = CalibrationKind::kNone;
+  none.config.out_of_scope = 0.05;
+  EXPECT_EQ(Train(none, rows).start.reason, "without a calibration there is none to keep");
+}
+
+TEST(Trainer, AnIncrementalTrainingKeepsSigmoidsToo) {
+  const auto sigmoid = [](TrainingRequest request) {
+    request.config.calibration = CalibrationKind::kSigmoid;
+    return request;
+  };
+  auto rows = Lessons(900);
+  const TrainingResult base = Train(sigmoid(Request()), rows);
+  for (int i = 0; i < 8; ++i)
+    rows.push_back({"quiero una factura número " + std::to_string(i), "invoice", i == 7 ? "test" : "train"});
+  const TrainingResult incremental = Train(sigmoid(From(base)), rows);
+  EXPECT_TRUE(incremental.start.calibration_kept) << incremental.start.reason;
+  const TrainingState before = DecodeTrainingState(base.state), after = DecodeTrainingState(incremental.state);
+  EXPECT_EQ(after.calibration.inverse_temperature, before.calibration.inverse_temperature);
+  ASSERT_EQ(after.labels.size(), before.labels.size() + 1);
+  float mean = 0;
+  for (const float slope : before.calibration.slope) mean += slope / static_cast<float>(before.labels.size());
+  for (size_t k = 0, at = 0; k < after.labels.size(); ++k) {
+    if (after.labels[k] == "invoice")  // which the live version did not know
+      EXPECT_NEAR(after.calibration.slope[k], mean, 1e-5);
+    else
+      EXPECT_EQ(after.calibration.slope[k], before.calibration.slope[at++]) << after.labels[k];
+  }
+  EXPECT_EQ(Answer(incremental, "quiero una factura"), "invoice");
+
+  auto contradicting = Lessons(900);
+  for (int i = 0; i < 20; ++i)
+    contradicting.push_back({"contraseña password login " + std::to_string(i), kLabels[i % 2 * 2], "train"});
+  EXPECT_NE(Train(sigmoid(From(base)), contradicting).start.reason.find("contradict"), std::string::npos);
 }
 
 TEST(Trainer, AnIncrementalTrainingWithoutAStartSaysSoAndIsAFullOne) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/base/error.h"
 
 namespace retrain {
@@ -37,6 +39,18 @@ TEST(TrainingState, IsReadAsItWasWritten) {
   EXPECT_EQ(read.uncalibrated_rows, 7u);
 }
 
+Calibration Sigmoids() { return {CalibrationKind::kSigmoid, 1.25, {-3, -4, -5}, {0.5f, 0, -0.5f}}; }
+
+TEST(TrainingState, KeepsTheSigmoidsOfItsLabels) {
+  TrainingState state = Example();
+  state.calibration = Sigmoids();
+  const TrainingState read = DecodeTrainingState(EncodeTrainingState(state));
+  EXPECT_EQ(read.calibration.kind, CalibrationKind::kSigmoid);
+  EXPECT_EQ(read.calibration.inverse_temperature, 1.25);
+  EXPECT_EQ(read.calibration.slope, state.calibration.slope);
+  EXPECT_EQ(read.calibration.intercept, state.calibration.intercept);
+}
+
 TEST(TrainingState, EveryTruncationAndFlippedByteIsFound) {
   auto bytes = EncodeTrainingState(Example());
   for (size_t size = 0; size < bytes.size(); ++size)
@@ -62,7 +76,9 @@ TEST(TrainingState, WhatDoesNotAddUpIsRefused) {
   refused([](TrainingState& s) { s.duals.entries[1].label = 0; });
   refused([](TrainingState& s) { s.duals.entries[1].label = 3; });
   refused([](TrainingState& s) { s.duals.entries[1].alpha = -1; });
-  refused([](TrainingState& s) { s.calibration.kind = CalibrationKind::kSigmoid; });
+  refused([](TrainingState& s) { s.calibration.kind = static_cast<CalibrationKind>(3); });
+  refused([](TrainingState& s) { s.calibration = Sigmoids(), s.calibration.slope.pop_back(); });
+  refused([](TrainingState& s) { s.calibration = Sigmoids(), s.calibration.intercept[2] = INFINITY; });
   refused([](TrainingState& s) { s.calibration.inverse_temperature = 1 / 0.0; });
 }
 
@@ -73,7 +89,7 @@ TEST(TrainingState, RowsAreFoundAgainByKeyAndLabel) {
   const std::vector<std::string> names{"a", "b", "c"};
   const Restart restart = RestartFrom(Example(), rows, labels, names);
   EXPECT_EQ(restart.fresh_rows, (std::vector<uint32_t>{1, 2, 3}));
-  EXPECT_EQ(restart.known_label, (std::vector<uint8_t>{1, 1, 0}));
+  EXPECT_EQ(restart.label_in_state, (std::vector<uint32_t>{0, 1, kNotInState}));
   EXPECT_EQ(restart.gone_rows, 2u);
   EXPECT_EQ(restart.start.begin, (std::vector<uint64_t>{0, 1, 1, 1, 1}));
   ASSERT_EQ(restart.start.entries.size(), 1u);

@@ -154,6 +154,7 @@ class IntentTrainer final : public Training {
   void WeighClasses();
   void FindStart();
   bool MayKeepCalibration();
+  Calibration LiveCalibration(bool known_only) const;
   bool CalibrationHolds();
   void KeepState();
   void CheckBudget(uint64_t needed, const char* what) const;

@@ -79,7 +79,7 @@ Resumable IntentTrainer::Fit() {
   progress_ = {TrainingPhase::kCalibrating, 0, 1, kEvaluatingFrom};
   result_.start.calibration_kept = keep;
   if (keep)
-    f.parts.calibration = f.live_state->calibration;
+    f.parts.calibration = LiveCalibration(false);
   else
     FitCalibration();
   co_await Pause{};

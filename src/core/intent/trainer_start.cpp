@@ -1,5 +1,6 @@
 // Where an incremental training begins, and what it leaves for the next.
 #include <algorithm>
+#include <numeric>
 
 #include "core/base/error.h"
 #include "core/intent/fitting.h"
@@ -55,8 +56,8 @@ bool IntentTrainer::MayKeepCalibration() {
   TrainingStart& start = result_.start;
   if (!start.from_live) return false;
   const uint64_t changed = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;
-  if (request_.config.calibration != CalibrationKind::kSoftmax)
-    start.reason = "only the calibration softmax is kept";
+  if (request_.config.calibration == CalibrationKind::kNone)
+    start.reason = "without a calibration there is none to keep";
   else if (f.live_state->config != ToJson(result_.config))
     start.reason = "the configuration changed";
   else if (static_cast<double>(changed) > kMaxUncalibrated * static_cast<double>(f.labels.size()))
@@ -75,28 +76,51 @@ bool IntentTrainer::MayKeepCalibration() {
   return start.reason.empty();
 }
 
+// The live version's calibration for the classes of this training, or for those among them that it knew. A class that it did
+// not know gets the mean of the others' sigmoids.
+Calibration IntentTrainer::LiveCalibration(bool known_only) const {
+  const Fitting& f = *fitting_;
+  const Calibration& live = f.live_state->calibration;
+  Calibration calibration{live.kind, live.inverse_temperature, {}, {}};
+  if (live.kind != CalibrationKind::kSigmoid) return calibration;
+  const auto mean = [](const std::vector<float>& v) {
+    return std::accumulate(v.begin(), v.end(), 0.0f) / static_cast<float>(std::max<size_t>(v.size(), 1));
+  };
+  const float slope = mean(live.slope), intercept = mean(live.intercept);
+  for (const uint32_t label : f.restart.label_in_state) {
+    const bool known = label != kNotInState;
+    if (!known && known_only) continue;
+    calibration.slope.push_back(known ? live.slope[label] : slope);
+    calibration.intercept.push_back(known ? live.intercept[label] : intercept);
+  }
+  return calibration;
+}
+
 // The new rows under the live version's weights are held-out rows. Its temperature stays unless they contradict it: a
 // likelihood-ratio test against the temperature that suits them best.
 bool IntentTrainer::CalibrationHolds() {
   const Fitting& f = *fitting_;
-  const std::vector<uint8_t>& known = f.restart.known_label;
-  std::vector<uint32_t> class_of(known.size());  // among the labels that the live version knows
+  const std::vector<uint32_t>& in_state = f.restart.label_in_state;
+  std::vector<uint32_t> class_of(in_state.size());  // among the labels that the live version knows
   uint32_t n_classes = 0;
-  for (size_t k = 0; k < known.size(); ++k)
-    if (known[k]) class_of[k] = n_classes++;
+  for (size_t k = 0; k < in_state.size(); ++k)
+    if (in_state[k] != kNotInState) class_of[k] = n_classes++;
   std::vector<float> margins;
   std::vector<uint32_t> labels;
   for (size_t i = 0; i < f.restart.fresh_rows.size(); ++i) {
     const uint32_t label = f.labels[f.restart.fresh_rows[i]];
-    if (!known[label]) continue;
+    if (in_state[label] == kNotInState) continue;
     labels.push_back(class_of[label]);
-    for (size_t k = 0; k < known.size(); ++k)
-      if (known[k]) margins.push_back(f.held_out[i * known.size() + k]);
+    for (size_t k = 0; k < in_state.size(); ++k)
+      if (in_state[k] != kNotInState) margins.push_back(f.held_out[i * in_state.size() + k]);
   }
   if (labels.empty() || n_classes < 2) return true;
   const std::vector<float> weights(labels.size(), 1.0f);
-  const Calibration best = FitSoftmax(margins, labels, weights, n_classes, budget_->threads, budget_->stop);
-  const double gain = NegativeLogLikelihood(f.live_state->calibration, margins, labels, n_classes, budget_->stop) -
+  const Calibration live = LiveCalibration(true);
+  Calibration best = live;
+  best.inverse_temperature =
+      BestInverseTemperature(live, margins, labels, weights, n_classes, budget_->threads, budget_->stop);
+  const double gain = NegativeLogLikelihood(live, margins, labels, n_classes, budget_->stop) -
                       NegativeLogLikelihood(best, margins, labels, n_classes, budget_->stop);
   if (2 * gain <= kContradiction) return true;
   result_.start.reason = "the new rows contradict the live version's calibration";
@@ -113,7 +137,7 @@ void IntentTrainer::KeepState() {
   for (const uint32_t i : f.order) state.rows.push_back(ShortKey(dataset_.rows()[i].key));
   state.label_of = std::move(f.labels);
   state.duals = std::move(*f.duals);
-  if (f.parts.calibration.kind == CalibrationKind::kSoftmax) state.calibration = f.parts.calibration;
+  state.calibration = f.parts.calibration;
   const TrainingStart& start = result_.start;
   if (start.calibration_kept)
     state.uncalibrated_rows = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;

@@ -18,6 +18,7 @@ constexpr uint32_t kRows = 3;      // u64 per row, ascending
 constexpr uint32_t kLabelOf = 4;   // u32 per row
 constexpr uint32_t kCounts = 5;    // u32 per row: its duals
 constexpr uint32_t kDuals = 6;     // u32 label per dual, then f32 alpha per dual
+constexpr uint32_t kSigmoids = 7;  // calibration sigmoid only: f32 slope per label, then f32 intercept per label
 
 [[noreturn]] void Corrupted(const std::string& detail) {
   throw Error(ErrorCode::kDataCorrupted, "stored state of a training is corrupt", detail,
@@ -70,6 +71,12 @@ std::vector<uint8_t> EncodeTrainingState(const TrainingState& state) {
   container.Add(kLabelOf, Bytes(state.label_of));
   container.Add(kCounts, Bytes(counts));
   container.Add(kDuals, duals.Take());
+  if (state.calibration.kind == CalibrationKind::kSigmoid) {
+    ByteWriter sigmoids;
+    sigmoids.PutArray(std::span<const float>(state.calibration.slope));
+    sigmoids.PutArray(std::span<const float>(state.calibration.intercept));
+    container.Add(kSigmoids, sigmoids.Take());
+  }
   return container.Finish(ModelKind::kTrainingState);
 }
 
@@ -79,8 +86,7 @@ TrainingState DecodeTrainingState(std::span<const uint8_t> bytes) {
   ByteReader settings(container.Section(kSettings));
   state.config = settings.GetString();
   const auto kind = settings.Get<uint8_t>();
-  if (kind != static_cast<uint8_t>(CalibrationKind::kNone) && kind != static_cast<uint8_t>(CalibrationKind::kSoftmax))
-    Corrupted("unknown calibration");
+  if (kind > static_cast<uint8_t>(CalibrationKind::kSigmoid)) Corrupted("unknown calibration");
   state.calibration.kind = static_cast<CalibrationKind>(kind);
   state.calibration.inverse_temperature = settings.Get<double>();
   if (!std::isfinite(state.calibration.inverse_temperature)) Corrupted("the temperature is not a finite number");
@@ -93,6 +99,14 @@ TrainingState DecodeTrainingState(std::span<const uint8_t> bytes) {
   for (uint64_t k = 0; k < n_labels; ++k) {
     state.labels.emplace_back(labels.GetString());
     if (k > 0 && state.labels[k] <= state.labels[k - 1]) Corrupted("labels are out of order");
+  }
+  if (state.calibration.kind == CalibrationKind::kSigmoid) {
+    std::vector<float> sigmoids = ReadArray<float>(container.Section(kSigmoids), 2 * n_labels);
+    for (const float number : sigmoids)
+      if (!std::isfinite(number)) Corrupted("a sigmoid is not finite");
+    const auto half = sigmoids.begin() + static_cast<ptrdiff_t>(n_labels);
+    state.calibration.slope.assign(sigmoids.begin(), half);
+    state.calibration.intercept.assign(half, sigmoids.end());
   }
   state.rows = ReadArray<uint64_t>(container.Section(kRows), n_rows);
   if (!std::is_sorted(state.rows.begin(), state.rows.end())) Corrupted("rows are out of order");
@@ -122,16 +136,15 @@ TrainingState DecodeTrainingState(std::span<const uint8_t> bytes) {
 
 Restart RestartFrom(const TrainingState& state, std::span<const uint64_t> rows, std::span<const uint32_t> labels,
                     std::span<const std::string> names) {
-  constexpr uint32_t kUnknown = UINT32_MAX;
   Restart restart;
   std::vector<uint32_t> class_of;  // of the state's labels; ascending where known, since both lists of names ascend
   for (const std::string& label : state.labels) {
     const auto it = std::lower_bound(names.begin(), names.end(), label);
-    class_of.push_back(it != names.end() && *it == label ? static_cast<uint32_t>(it - names.begin()) : kUnknown);
+    class_of.push_back(it != names.end() && *it == label ? static_cast<uint32_t>(it - names.begin()) : kNotInState);
   }
-  restart.known_label.assign(names.size(), 0);
-  for (const uint32_t k : class_of)
-    if (k != kUnknown) restart.known_label[k] = 1;
+  restart.label_in_state.assign(names.size(), kNotInState);
+  for (uint32_t label = 0; label < class_of.size(); ++label)
+    if (class_of[label] != kNotInState) restart.label_in_state[class_of[label]] = label;
   size_t at = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     while (at < state.rows.size() && state.rows[at] < rows[i]) ++at, ++restart.gone_rows;
@@ -139,7 +152,7 @@ Restart RestartFrom(const TrainingState& state, std::span<const uint64_t> rows, 
     if (known) {
       for (uint64_t e = state.duals.begin[at]; e < state.duals.begin[at + 1]; ++e) {
         const auto& entry = state.duals.entries[e];
-        if (class_of[entry.label] != kUnknown) restart.start.entries.push_back({class_of[entry.label], entry.alpha});
+        if (class_of[entry.label] != kNotInState) restart.start.entries.push_back({class_of[entry.label], entry.alpha});
       }
       ++at;
     } else {

@@ -24,7 +24,7 @@ struct TrainingState {
   std::vector<uint64_t> rows;       // ShortKey of each training row, ascending
   std::vector<uint32_t> label_of;   // per row, in labels
   DualSolution duals;               // of the rows
-  Calibration calibration;          // kNone or kSoftmax
+  Calibration calibration;          // kSigmoid: of each label
   uint64_t uncalibrated_rows = 0;   // rows that came, went or changed since the calibration was fitted
 };
 
@@ -37,11 +37,12 @@ TrainingState DecodeTrainingState(std::span<const uint8_t> bytes);
 
 // The state's duals for other rows: keys ascending, the class of each row, and their names. A row that the state does not
 // know, or knows under another label, is fresh.
+inline constexpr uint32_t kNotInState = UINT32_MAX;
 struct Restart {
   DualSolution start;
-  std::vector<uint32_t> fresh_rows;  // ascending
-  std::vector<uint8_t> known_label;  // per class of the rows: whether the state has it
-  uint64_t gone_rows = 0;            // rows of the state that are no longer there
+  std::vector<uint32_t> fresh_rows;      // ascending
+  std::vector<uint32_t> label_in_state;  // per class of the rows: its label in the state, or kNotInState
+  uint64_t gone_rows = 0;                // rows of the state that are no longer there
 };
 Restart RestartFrom(const TrainingState& state, std::span<const uint64_t> rows, std::span<const uint32_t> labels,
                     std::span<const std::string> names);

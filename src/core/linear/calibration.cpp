@@ -402,10 +402,11 @@ RETRAIN_CLONES void LogSigmoids(const float* slope, const float* intercept, std:
   }
 }
 
-// The inverse temperature of the margins, or of the logarithms of these sigmoids of them, on a sample of the rows.
+// The inverse temperature of the margins, or of the logarithms of these sigmoids of them, on a sample of the rows; less so
+// many of its standard errors.
 double FitTemperature(std::span<const float> margins, std::span<const uint32_t> labels,
-                      std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids, int threads,
-                      const Stop& stop) {
+                      std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids,
+                      double errors, int threads, const Stop& stop) {
   const size_t stride = std::max<size_t>(1, labels.size() / kSoftmaxRows);
   std::vector<size_t> rows;
   std::vector<uint32_t> sampled;
@@ -421,8 +422,7 @@ double FitTemperature(std::span<const float> margins, std::span<const uint32_t> 
     std::copy_n(margins.begin() + static_cast<ptrdiff_t>(rows[r] * n_classes), n_classes, values.begin());
     if (sigmoids != nullptr) LogSigmoids(sigmoids->slope.data(), sigmoids->intercept.data(), values);
   };
-  return TemperatureRows(std::move(sampled), std::move(weights), n_classes, doubt, read, threads, stop)
-      .Solve(sigmoids != nullptr ? kSharpnessErrors : 0);
+  return TemperatureRows(std::move(sampled), std::move(weights), n_classes, doubt, read, threads, stop).Solve(errors);
 }
 
 }  // namespace
@@ -431,7 +431,7 @@ Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t>
                        std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop) {
   Calibration calibration;
   calibration.kind = CalibrationKind::kSoftmax;
-  calibration.inverse_temperature = FitTemperature(margins, labels, row_weights, n_classes, nullptr, threads, stop);
+  calibration.inverse_temperature = FitTemperature(margins, labels, row_weights, n_classes, nullptr, 0, threads, stop);
   return calibration;
 }
 
@@ -452,8 +452,15 @@ Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t>
     calibration.intercept.push_back(static_cast<float>(c.intercept));
   }
   calibration.inverse_temperature =
-      FitTemperature(margins, labels, row_weights, n_classes, &calibration, threads, stop);
+      FitTemperature(margins, labels, row_weights, n_classes, &calibration, kSharpnessErrors, threads, stop);
   return calibration;
+}
+
+double BestInverseTemperature(const Calibration& calibration, std::span<const float> margins,
+                              std::span<const uint32_t> labels, std::span<const float> row_weights, uint32_t n_classes,
+                              int threads, const Stop& stop) {
+  const Calibration* sigmoids = calibration.kind == CalibrationKind::kSigmoid ? &calibration : nullptr;
+  return FitTemperature(margins, labels, row_weights, n_classes, sigmoids, 0, threads, stop);
 }
 
 namespace {

@@ -31,6 +31,12 @@ Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t>
 Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t> labels,
                        std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop);
 
+// The inverse temperature that suits these rows best under the calibration's own sigmoids, if it has any, by maximum
+// likelihood; polls `stop`.
+double BestInverseTemperature(const Calibration& calibration, std::span<const float> margins,
+                              std::span<const uint32_t> labels, std::span<const float> row_weights, uint32_t n_classes,
+                              int threads, const Stop& stop);
+
 // The sum over rows of -log p(label), in nats; polls `stop`.
 double NegativeLogLikelihood(const Calibration& calibration, std::span<const float> margins,
                              std::span<const uint32_t> labels, uint32_t n_classes, const Stop& stop);
