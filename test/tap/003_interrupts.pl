@@ -182,6 +182,9 @@ while ($cancelled < 260 && $cancelled + $completed < 1000 && @strange < 5) {
         ++$completed;
         next;
     }
+    # On a busy machine the timeout may end the ROLLBACK, too.
+    my $ended = $session->query('rollback; reset statement_timeout');
+    $ended = $session->query('rollback; reset statement_timeout') while defined $ended->{sqlstate} && !$ended->{lost};
     if ($result->{sqlstate} ne '57014') {
         push @strange, $result->{err};
         next;
