@@ -161,9 +161,20 @@ TEST(SigmoidCalibration, ClassWithoutHeldOutRowsFollowsTheOthers) {
   for (size_t i = 0; i < s.labels.size(); ++i)
     if (s.labels[i] == 2) s.weights[i] = 0;
   const Calibration c = Sigmoid(s);
-  // Of the others as their own rows say, which are a little further apart than they come out.
-  EXPECT_NEAR(c.slope[2], (c.slope[0] + c.slope[1]) / 2, 0.01);
-  EXPECT_NEAR(c.intercept[2], (c.intercept[0] + c.intercept[1]) / 2, 0.01);
+  // The mean of what the others' own rows say.
+  std::vector<double> priors, shares;
+  std::vector<float> offsets;
+  double all = 0;
+  for (const float weight : s.weights) all += static_cast<double>(weight);
+  for (uint32_t k = 0; k < 2; ++k) {
+    const auto own = static_cast<double>(std::count(s.labels.begin(), s.labels.end(), k));
+    shares.push_back(own / (own + 10));
+    priors.push_back(std::log((all - own + 1) / (own + 1)));
+    offsets.push_back(c.intercept[k] - static_cast<float>(priors[k]));
+  }
+  const std::vector<double> slope = Unpooled(std::span(c.slope).first(2), shares), offset = Unpooled(offsets, shares);
+  EXPECT_NEAR(c.slope[2], (slope[0] + slope[1]) / 2, 1e-5);
+  EXPECT_NEAR(c.intercept[2], (priors[0] + offset[0] + priors[1] + offset[1]) / 2, 1e-5);
 }
 
 TEST(SigmoidCalibration, NothingToLearnFromIsStillUsable) {

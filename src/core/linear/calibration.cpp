@@ -56,8 +56,8 @@ constexpr double kEnough = 1e-3;
 // Of a loss that single precision has summed.
 constexpr double kRounding = 1e-6;
 // Rows of its own that the mean of all classes stands for in a class' sigmoid, and standard errors that are taken off their
-// temperature. With five examples an intent (250 Spanish messages) log loss falls from 1.64 to 1.49 and two more in a hundred
-// answers are right; with a hundred (CLINC150) log loss falls from 0.426 to 0.422.
+// temperature. Chosen with sight of test rows; on rows held out of the training rows alone (five draws of a fifth) log loss goes
+// from 2.42 to 2.24 with five examples an intent, from 0.347 to 0.336 on 668 messages, and hardly moves on larger sets.
 constexpr double kPooledRows = 10;
 constexpr double kSharpnessErrors = 2;
 // Relative; the step that was this small was the last, and its own error is far smaller.
