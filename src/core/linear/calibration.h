@@ -41,6 +41,9 @@ double BestInverseTemperature(const Calibration& calibration, std::span<const fl
 double NegativeLogLikelihood(const Calibration& calibration, std::span<const float> margins,
                              std::span<const uint32_t> labels, uint32_t n_classes, const Stop& stop);
 
+// Turns n_classes margins into the logarithms of the calibration's sigmoids, in place; kSigmoid only.
+void LogSigmoids(const Calibration& calibration, std::span<float> margins);
+
 // Turns n_classes margins into probabilities in place; they are in [0,1] and add up to 1 within rounding.
 void Calibrate(const Calibration& calibration, std::span<float> margins);
 

@@ -1,0 +1,171 @@
+// One temperature for all classes.
+//
+// Softmax, one temperature (Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017):
+//
+//   min_b  F(b) = sum_i w_i [ log sum_k exp(b m_ik) - b t_i ],   b = 1 / temperature,
+//   F'(b)  = sum_i w_i (E_i[m] - t_i),   F''(b) = sum_i w_i Var_i[m]   under p_i = softmax(b m_i): convex, Newton,
+//   t_i    = (1 - e) m_i,y(i) + e mean_k m_ik,   e = 1 / (n + 2): Platt's target for n rows that all were right. Without
+//   it a few dozen rows that are separated without an error would make the model sure of everything.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "no-trapping-math")  // without the second the loops over LaneExp() are not vectorised
+#endif
+#include "core/linear/temperature.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <utility>
+
+#include "core/base/clones.h"
+#include "core/base/lane_math.h"
+#include "core/base/parallel.h"
+
+namespace retrain {
+namespace {
+
+// A temperature is one number: this many rows fix it to about a percent.
+constexpr size_t kSoftmaxRows = 6000;
+// Relative; the step that was this small was the last, and its own error is far smaller.
+constexpr double kTemperatureError = 1e-4;
+constexpr double kMinInverse = 1e-3, kMaxInverse = 1e3;
+constexpr int kMaxIterations = 50;
+constexpr size_t kRowsPerPoll = 256;
+// Lanes that are summed apart, so that the sums are the same on every vector width.
+constexpr size_t kSums = 16;
+// Below every margin by so much that nothing is left of it.
+constexpr float kPadding = -1e9f;
+
+struct SoftmaxSums {
+  double slope = 0, curvature = 0;
+};
+
+// Sums of e, e u and e u u over the n values of u, n a multiple of kSums, with e = exp(b u).
+RETRAIN_CLONES void SumExps(const float* u, size_t n, float b, double* sum, double* first, double* second) {
+  float s0[kSums] = {}, s1[kSums] = {}, s2[kSums] = {};
+  for (size_t k = 0; k < n; k += kSums) {
+    for (size_t l = 0; l < kSums; ++l) {
+      const float x = u[k + l], e = LaneExp(b * x), ex = e * x;
+      s0[l] += e;
+      s1[l] += ex;
+      s2[l] += ex * x;
+    }
+  }
+  *sum = *first = *second = 0;
+  for (size_t l = 0; l < kSums; ++l) {
+    *sum += static_cast<double>(s0[l]);
+    *first += static_cast<double>(s1[l]);
+    *second += static_cast<double>(s2[l]);
+  }
+}
+
+// The rows that a temperature is fitted on, each relative to its largest margin.
+class TemperatureRows {
+ public:
+  // Writes row `r` of the sample, n_classes values that may be changed in place.
+  using Read = std::function<void(size_t r, std::span<float> values)>;
+
+  TemperatureRows(std::vector<uint32_t> labels, std::vector<double> weights, uint32_t n_classes, double doubt,
+                  const Read& read, int threads, const Stop& stop)
+      : weights_(std::move(weights)), stride_((n_classes + kSums - 1) / kSums * kSums), threads_(threads), stop_(stop) {
+    values_.assign(labels.size() * stride_, kPadding);
+    targets_.resize(labels.size());
+    ForSlices([&](size_t, size_t r) {
+      const auto values = std::span(values_).subspan(r * stride_, n_classes);
+      read(r, values);
+      const float top = LaneMax(values.data(), values.size());
+      double plain = 0;
+      for (float& value : values) plain += static_cast<double>(value -= top);
+      targets_[r] = (1 - doubt) * static_cast<double>(values[labels[r]]) + doubt * plain / n_classes;
+    });
+  }
+
+  SoftmaxSums Derivatives(double b) const {
+    std::vector<SoftmaxSums> slices((weights_.size() + kRowsPerPoll - 1) / kRowsPerPoll);
+    ForSlices([&](size_t slice, size_t r) {
+      double sum, first, second;
+      SumExps(values_.data() + r * stride_, stride_, static_cast<float>(b), &sum, &first, &second);
+      const double mean = first / sum;
+      slices[slice].slope += weights_[r] * (mean - targets_[r]);
+      slices[slice].curvature += weights_[r] * std::max(second / sum - mean * mean, 0.0);
+    });
+    SoftmaxSums all;
+    for (const SoftmaxSums& slice : slices) {
+      all.slope += slice.slope;
+      all.curvature += slice.curvature;
+    }
+    return all;
+  }
+
+  // argmin F by Newton's method inside a bracket, less so many standard errors.
+  double Solve(double errors) const {
+    double low = kMinInverse, high = kMaxInverse, b = 4;
+    for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
+      const SoftmaxSums d = Derivatives(b);
+      (d.slope > 0 ? high : low) = b;
+      double next = d.curvature > 0 ? b - d.slope / d.curvature : b;
+      if (!(next > low && next < high)) next = std::sqrt(low * high);  // Newton left the bracket
+      const bool arrived = std::abs(next - b) <= kTemperatureError * b;
+      b = next;
+      if (arrived) break;
+    }
+    const double curvature = errors > 0 ? Derivatives(b).curvature : 0;
+    return curvature > 0 ? std::max(b - errors / std::sqrt(curvature), b / 2) : b;
+  }
+
+ private:
+  // Calls work(slice, row) for every row; a slice is one thread's.
+  template <class Work>
+  void ForSlices(const Work& work) const {
+    const size_t n = weights_.size();
+    ParallelFor((n + kRowsPerPoll - 1) / kRowsPerPoll, threads_, [&](size_t slice) {
+      stop_.Poll();
+      for (size_t r = slice * kRowsPerPoll; r < std::min(n, (slice + 1) * kRowsPerPoll); ++r) work(slice, r);
+    });
+  }
+
+  std::vector<float> values_;  // rows × stride
+  std::vector<double> targets_, weights_;
+  size_t stride_;
+  int threads_;
+  const Stop& stop_;
+};
+
+}  // namespace
+
+double FitTemperature(std::span<const float> margins, std::span<const uint32_t> labels,
+                      std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids,
+                      double errors, int threads, const Stop& stop) {
+  const size_t stride = std::max<size_t>(1, labels.size() / kSoftmaxRows);
+  std::vector<size_t> rows;
+  std::vector<uint32_t> sampled;
+  std::vector<double> weights;
+  for (size_t i = 0; i < labels.size(); i += stride) {
+    if (row_weights[i] <= 0) continue;
+    rows.push_back(i);
+    sampled.push_back(labels[i]);
+    weights.push_back(static_cast<double>(row_weights[i]));
+  }
+  const double doubt = 1 / (static_cast<double>(labels.size()) + 2);
+  const auto read = [&](size_t r, std::span<float> values) {
+    std::copy_n(margins.begin() + static_cast<ptrdiff_t>(rows[r] * n_classes), n_classes, values.begin());
+    if (sigmoids != nullptr) LogSigmoids(*sigmoids, values);
+  };
+  return TemperatureRows(std::move(sampled), std::move(weights), n_classes, doubt, read, threads, stop).Solve(errors);
+}
+
+Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t> labels,
+                       std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop) {
+  Calibration calibration;
+  calibration.kind = CalibrationKind::kSoftmax;
+  calibration.inverse_temperature = FitTemperature(margins, labels, row_weights, n_classes, nullptr, 0, threads, stop);
+  return calibration;
+}
+
+double BestInverseTemperature(const Calibration& calibration, std::span<const float> margins,
+                              std::span<const uint32_t> labels, std::span<const float> row_weights, uint32_t n_classes,
+                              int threads, const Stop& stop) {
+  const Calibration* sigmoids = calibration.kind == CalibrationKind::kSigmoid ? &calibration : nullptr;
+  return FitTemperature(margins, labels, row_weights, n_classes, sigmoids, 0, threads, stop);
+}
+
+}  // namespace retrain
