@@ -32,7 +32,10 @@ void restore_search_path(int nest_level) { AtEOXact_GUC(true, nest_level); }
 
 void run_own_statement(const char* sql, int n_args, Oid* types, Datum* values, const char* nulls, int expected) {
   const int nest_level = pin_search_path();
-  const int code = SPI_execute_with_args(sql, n_args, types, values, nulls, false, 0);
+  // A plan for any values: one for these would hold a copy of each, and some are whole models.
+  SPIPlanPtr plan = SPI_prepare_cursor(sql, n_args, types, CURSOR_OPT_GENERIC_PLAN);
+  const int code = plan == nullptr ? SPI_result : SPI_execute_plan(plan, values, nulls, false, 0);
+  if (plan != nullptr) SPI_freeplan(plan);
   restore_search_path(nest_level);
   if (code != expected)
     ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("a statement of pg_retrain failed"),

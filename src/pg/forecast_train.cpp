@@ -60,10 +60,10 @@ static void check_stored_holidays(Oid schema, const RunRequest& request) {
                     nulls, SPI_OK_SELECT);
 }
 
-static RunOutcome train(const RunRequest& request, MemoryContext context) {
+static RunOutcome train(Oid schema, const RunRequest& request, MemoryContext context) {
   ForecastOrder order = {};
   order.context = context;
-  order.live = begin_bytea("live_artifact");
+  order.live = read_live(schema).artifact;
   order.tolerance = static_cast<double>(DatumGetFloat4(begin_value("max_f1_regression")));
   const ConfigValues values = read_config(DatumGetJsonbPCopy(begin_value("effective_config")));
   const char* query = begin_text("rows_query");
@@ -103,7 +103,7 @@ Datum train_forecast(PG_FUNCTION_ARGS) {
   pg_uuid_t* run_id = begin_run(schema, request);
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
-  const RunOutcome outcome = train(request, context);
+  const RunOutcome outcome = train(schema, request, context);
   MemoryContextDelete(context);
   const Datum row = finish_run(schema, run_id, outcome, request.promote);
   SPI_finish();

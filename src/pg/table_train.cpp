@@ -91,10 +91,10 @@ static retrain::TableTask task_argument(Oid schema, RunRequest* request) {
   return *task;
 }
 
-static retrain::TableTrainer* make_trainer(MemoryContext context, retrain::TableTask task) {
+static retrain::TableTrainer* make_trainer(Oid schema, MemoryContext context, retrain::TableTask task) {
   const char* target = begin_text("target");
   const char* algorithm = begin_text("algorithm");
-  bytea* live = begin_bytea("live_artifact");
+  bytea* live = read_live(schema).artifact;
   const std::string_view config =
       utf8_of_cstring(JsonbToCString(nullptr, &DatumGetJsonbPCopy(begin_value("effective_config"))->root, 0));
   const std::string_view target_name = target == nullptr ? std::string_view() : utf8_of_cstring(target);
@@ -151,7 +151,7 @@ Datum train_model(PG_FUNCTION_ARGS) {
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
   trim_after(context);
   TableSource source = {};
-  source.trainer = make_trainer(context, task);
+  source.trainer = make_trainer(schema, context, task);
   progress_begin(context, request.model_name);
   read_source(query, false, "select * from customers", {describe_source, add_row, &source});
   run_steps(source.trainer);

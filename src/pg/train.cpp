@@ -51,7 +51,7 @@ static retrain::TrainingRequest* make_request(const TrainingOrder& order, const 
 
 retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder& order) {
   const ConfigValues config = read_config(order.config);
-  const Bytes live = bytes_of(order.live_artifact), live_state = bytes_of(order.live_state);
+  const Bytes live = bytes_of(order.live.artifact), live_state = bytes_of(order.live.state);
   trim_after(context);
   const uint64_t memory = settings::training_memory();
   const int threads = settings::max_threads();
@@ -71,13 +71,12 @@ static Datum result_jsonb(MemoryContext context, const retrain::TrainingResult& 
 }
 
 // Reads what the run that has begun is to do.
-static void read_order(const char* source, TrainingOrder* order) {
+static void read_order(Oid schema, const char* source, TrainingOrder* order) {
   order->config = DatumGetJsonbPCopy(begin_value("effective_config"));
   order->own_query = source == nullptr;
   order->label_issues = false;
   order->query = source != nullptr ? source : begin_text("rows_query");
-  order->live_artifact = begin_bytea("live_artifact");
-  order->live_state = begin_bytea("live_state");
+  order->live = read_live(schema);
   order->incremental = DatumGetBool(begin_value("incremental"));
   order->min_samples = DatumGetInt32(begin_value("min_samples"));
   order->human_weight = DatumGetFloat4(begin_value("human_weight"));
@@ -107,7 +106,7 @@ Datum train_intent_model(PG_FUNCTION_ARGS) {
   pg_uuid_t* run_id = begin_run(schema, request);
   TrainingOrder order;
   order.model_name = request.model_name;
-  read_order(request.source, &order);
+  read_order(schema, request.source, &order);
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
   const retrain::TrainingResult& result = run_training(context, order)->result();
@@ -141,8 +140,7 @@ Datum verify_model(PG_FUNCTION_ARGS) {
   order.human_weight = DatumGetFloat4(begin_value("human_weight"));
   order.confidence_threshold = DatumGetFloat4(begin_value("confidence_threshold"));
   order.recent_since = retrain::kNoTime;
-  order.live_artifact = begin_bytea("live_artifact");
-  order.live_state = begin_bytea("live_state");
+  order.live = read_live(schema);
   order.incremental = DatumGetBool(begin_value("incremental"));
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);

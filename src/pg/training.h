@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pg/pg.h"
+#include "pg/training_run.h"
 
 extern "C" {
 #include "utils/jsonb.h"
@@ -11,12 +12,11 @@ extern "C" {
 struct TrainingOrder {
   const char* model_name;
   Jsonb* config;
-  const char* query;     // rows to train on
-  bool own_query;        // made by the extension, not by the caller
-  bool label_issues;     // look for doubtful labels as well
-  bytea* live_artifact;  // null: no live version
-  bool incremental;      // start from live_state
-  bytea* live_state;     // null: the live version keeps none
+  const char* query;  // rows to train on
+  bool own_query;     // made by the extension, not by the caller
+  bool label_issues;  // look for doubtful labels as well
+  LiveVersion live;
+  bool incremental;  // start from the live version's state
   int32 min_samples;
   float4 human_weight, max_f1_regression, recent_min_ratio, confidence_threshold;
   int32 recent_min_rows;

@@ -83,10 +83,27 @@ char* begin_text(const char* name) {
   return is_null ? nullptr : TextDatumGetCString(value);
 }
 
-bytea* begin_bytea(const char* name) {
-  bool is_null;
-  const Datum value = begin_column(name, &is_null);
-  return is_null ? nullptr : DatumGetByteaPCopy(value);
+LiveVersion read_live(Oid schema) {
+  bool no_live;
+  Oid types[] = {INT8OID, BOOLOID};
+  Datum values[] = {begin_column("live_version_id", &no_live), begin_value("incremental")};
+  LiveVersion live = {};
+  if (no_live) return live;
+  SPITupleTable* const beginning = SPI_tuptable;
+  run_own_statement(psprintf("SELECT v.artifact, CASE WHEN $2 THEN v.training_state END FROM %s v "
+                             "WHERE v.id OPERATOR(pg_catalog.=) $1",
+                             own_name(schema, "ai_model_versions")),
+                    2, types, values, nullptr, SPI_OK_SELECT);
+  for (uint64 i = 0; i < SPI_processed; ++i) {
+    bool is_null;
+    const Datum artifact = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
+    if (!is_null) live.artifact = DatumGetByteaPCopy(artifact);
+    const Datum state = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &is_null);
+    if (!is_null) live.state = DatumGetByteaPCopy(state);
+  }
+  SPI_freetuptable(SPI_tuptable);
+  SPI_tuptable = beginning;
+  return live;
 }
 
 void run_steps(retrain::Training* training) {

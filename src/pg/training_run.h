@@ -30,7 +30,13 @@ Datum begin_column(const char* name, bool* is_null);
 Datum begin_value(const char* name);
 // Palloc'd; null for null.
 char* begin_text(const char* name);
-bytea* begin_bytea(const char* name);
+
+// The live version that the beginning names, read by itself: every step of a function's row on its way would copy it.
+struct LiveVersion {
+  bytea* artifact;  // null: there is none
+  bytea* state;     // null: it keeps none, or the run is not incremental
+};
+LiveVersion read_live(Oid schema);
 
 // Steps a training to its end: interrupts act between steps, with no C++ object on the stack, and inside a step through
 // backend_stop(). The progress view shows it from progress_begin() on.

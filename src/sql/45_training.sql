@@ -84,9 +84,7 @@ create function @extschema@.retrain_begin_run(
   out run_id uuid,
   out effective_config jsonb,
   out live_version_id bigint,
-  out live_artifact bytea,
   out incremental boolean,
-  out live_state bytea,
   out min_samples integer,
   out human_weight real,
   out max_f1_regression real,
@@ -159,8 +157,7 @@ begin
   end if;
 
   incremental := p_run_type = 'incremental';
-  select v.id, v.artifact, case when incremental then v.training_state end
-  into live_version_id, live_artifact, live_state
+  select v.id into live_version_id
   from @extschema@.ai_model_versions v
   where v.model_name = p_model_name and v.is_active;
 
@@ -202,6 +199,7 @@ create function @extschema@.retrain_mark_rows(p_model_name text, p_run_id uuid, 
   set search_path = pg_catalog, pg_temp
   set enable_nestloop = off
   set jit = off
+  set plan_cache_mode = auto
 as $function$
 declare
   v_seen refcursor := 'retrain rows of ' || p_run_id;
@@ -240,6 +238,8 @@ create function @extschema@.retrain_finish_run(
 ) returns @extschema@.ai_training_runs
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
+  -- A plan for these values would hold copies of the artifact.
+  set plan_cache_mode = force_generic_plan
 as $function$
 declare
   c_measured constant text[] := array[

@@ -9,8 +9,7 @@ create function @extschema@.retrain_begin_verification(
   out human_weight real,
   out confidence_threshold real,
   out incremental boolean,
-  out live_artifact bytea,
-  out live_state bytea)
+  out live_version_id bigint)
   language plpgsql stable parallel unsafe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -40,7 +39,7 @@ begin
   incremental := coalesce((
     select v.metrics #>> '{start,from}' = 'live' from @extschema@.ai_model_versions v where v.id = p_version_id), false);
   if incremental then
-    select v.artifact, v.training_state into live_artifact, live_state
+    select v.id into live_version_id
     from @extschema@.ai_model_versions v
     where v.id = v_run.baseline_version_id;
     if not found then

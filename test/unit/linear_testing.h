@@ -79,7 +79,7 @@ inline double Margin(const OwnedProblem& problem, size_t i, uint32_t k, const De
 
 struct FitResult {
   LinearWeights weights;
-  std::vector<float> held_out;
+  LargeVector<float> held_out;
   int steps = 0;
   bool progress_fell = false;
   double last_progress = 0;

@@ -151,7 +151,7 @@ TEST(Logistic, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
   LinearOptions options = Tight();
   options.folds = 2;
   options.fold_of_row = p.folds;
-  const std::vector<float> held_out = Finish(MakeLogisticFit(p.view(), options)).held_out;
+  const LargeVector<float> held_out = Finish(MakeLogisticFit(p.view(), options)).held_out;
   ASSERT_EQ(held_out.size(), p.size() * 3);
   for (int fold = 0; fold < 2; ++fold) {
     OwnedProblem rest(6, 3);
@@ -174,9 +174,9 @@ TEST(Logistic, HeldOutRowsMayBeASample) {
   LinearOptions options;
   options.folds = 2;
   options.fold_of_row = p.folds;
-  const std::vector<float> all = Finish(MakeLogisticFit(p.view(), options)).held_out;
+  const LargeVector<float> all = Finish(MakeLogisticFit(p.view(), options)).held_out;
   options.held_out_stride = 4;
-  const std::vector<float> some = Finish(MakeLogisticFit(p.view(), options)).held_out;
+  const LargeVector<float> some = Finish(MakeLogisticFit(p.view(), options)).held_out;
   ASSERT_EQ(some.size(), 16u * 3);
   for (size_t h = 0; h < 16; ++h)
     for (size_t k = 0; k < 3; ++k) EXPECT_EQ(some[h * 3 + k], all[4 * h * 3 + k]);

@@ -217,7 +217,7 @@ TEST(Svm, ARestartReachesTheOptimumOfAllRows) {
     Finish(*fit);
     ExpectClose(Dequantise(fit->TakeWeights()), Reference(p, 1.0), 0.02);
     // Before anything is learnt of them the fresh rows are scored by the fit that has not seen them.
-    const std::vector<float> margins = fit->TakeHeldOutMargins();
+    const LargeVector<float> margins = fit->TakeHeldOutMargins();
     ASSERT_EQ(margins.size(), fresh.size() * n_classes);
     OwnedProblem before(p.rows.columns, n_classes);
     for (size_t i = 0; i < 110; ++i) {
@@ -327,7 +327,7 @@ TEST(Svm, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
   LinearOptions options = Tight();
   options.folds = 3;
   options.fold_of_row = p.folds;
-  const std::vector<float> held_out = Finish(MakeSvmFit(p.view(), options)).held_out;
+  const LargeVector<float> held_out = Finish(MakeSvmFit(p.view(), options)).held_out;
   ASSERT_EQ(held_out.size(), p.size() * p.n_classes);
   std::vector<double> off;
   for (int fold = 0; fold < 3; ++fold) {
@@ -365,7 +365,7 @@ TEST(Svm, HeldOutMarginsOfNearDuplicates) {
   options.c = 3;
   options.folds = 5;
   options.fold_of_row = p.folds;
-  const std::vector<float> held_out = Finish(MakeSvmFit(p.view(), options)).held_out;
+  const LargeVector<float> held_out = Finish(MakeSvmFit(p.view(), options)).held_out;
   for (int fold = 0; fold < 5; ++fold) {
     OwnedProblem rest(p.rows.columns, p.n_classes);
     for (size_t i = 0; i < p.size(); ++i) {
@@ -406,9 +406,9 @@ TEST(Svm, HeldOutRowsMayBeASample) {
   LinearOptions options;
   options.folds = 2;
   options.fold_of_row = p.folds;
-  const std::vector<float> all = Finish(MakeSvmFit(p.view(), options)).held_out;
+  const LargeVector<float> all = Finish(MakeSvmFit(p.view(), options)).held_out;
   options.held_out_stride = 3;
-  const std::vector<float> some = Finish(MakeSvmFit(p.view(), options)).held_out;
+  const LargeVector<float> some = Finish(MakeSvmFit(p.view(), options)).held_out;
   ASSERT_EQ(some.size(), 21u * 18);
   for (size_t h = 0; h < 21; ++h)
     for (size_t k = 0; k < 18; ++k) EXPECT_EQ(some[h * 18 + k], all[3 * h * 18 + k]);

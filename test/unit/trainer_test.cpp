@@ -325,6 +325,28 @@ TEST(Trainer, ExpectedFailuresAreResults) {
   EXPECT_NE(Train(words, marks).failure.find("no features"), std::string::npos);
 }
 
+// Rows are read some thousand at a time; a later batch may take back what an earlier one gave.
+TEST(Trainer, BatchesOfRowsDoNotMatter) {
+  std::vector<Row> rows = Lessons(9000);
+  const std::vector<Row> plain = rows;
+  for (size_t i = 0; i < 9000; i += 100) {
+    Row corrected = plain[i];
+    corrected.label = kLabels[(i + 1) % 3];
+    corrected.human = true;
+    rows.push_back(corrected);
+  }
+  const TrainingResult forward = Train(Request(), rows);
+  std::reverse(rows.begin(), rows.end());
+  TrainingRequest request = Request();
+  request.threads = 3;
+  const TrainingResult backward = Train(std::move(request), rows);
+  EXPECT_EQ(forward.duplicates, 90u);
+  EXPECT_EQ(forward.training_rows + forward.test_rows, 9000u);
+  EXPECT_EQ(forward.artifact, backward.artifact);
+  EXPECT_EQ(forward.dataset_digest, backward.dataset_digest);
+  EXPECT_NE(forward.artifact, Train(Request(), plain).artifact) << "the corrections count";
+}
+
 TEST(Trainer, BadRowsAreErrors) {
   const Stop stop{never};
   IntentTrainer trainer(Request());

@@ -36,6 +36,7 @@ std::vector<uint8_t> ContainerWriter::Finish(ModelKind kind) const {
     throw Error(ErrorCode::kLimitExceeded, "trained model is too large to be stored",
                 std::to_string(offset) + " bytes, at most " + std::to_string(kMaxArtifactBytes),
                 "raise min_df, lower max_features or train fewer intents; grow fewer or shallower trees");
+  out.Reserve(offset);
   out.PutBytes(kMagic, sizeof kMagic);
   out.Put(kFormat);
   out.Put(static_cast<uint32_t>(kind));

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 #include "core/intent/config.h"
 #include "core/text/analyzer.h"
 #include "core/text/normalise.h"
+#include "core/text/term_reader.h"
 #include "core/text/vocabulary_builder.h"
 
 namespace retrain {
@@ -54,13 +56,19 @@ struct DatasetRow {
 
 // Rows with one identity (normalise.h) within a split count once: a person's label wins over a machine's, then the
 // newest, then the greater label and text, so that the outcome does not depend on the order of arrival.
+//
+// Rows wait in a batch until they are worth reading on all threads; what they come to does not depend on the batches.
 class Dataset {
  public:
-  explicit Dataset(const IntentConfig& config);
+  Dataset(const IntentConfig& config, int threads);
+  ~Dataset();
 
   // Rows without a visible character in the text or without a label are counted and left out. Throws
-  // Error(kInvalidParameter) for a bad weight or split and Error(kLimitExceeded) for an overlong label.
+  // Error(kInvalidParameter) for a bad weight or split and Error(kLimitExceeded) for an overlong label; for a bad embedding
+  // at the latest in Finish.
   void Add(const LabelledMessage& message, const Stop& stop);
+  // Reads what waits. Everything below holds from here on; no Add afterwards.
+  void Finish(const Stop& stop);
 
   const std::vector<DatasetRow>& rows() const noexcept { return rows_; }
   const std::vector<std::string>& labels() const noexcept { return labels_; }
@@ -76,7 +84,7 @@ class Dataset {
     return std::span<const float>(embeddings_).subspan(row.embedding_begin, embedding_size_);
   }
   uint32_t embedding_size() const noexcept { return embedding_size_; }
-  size_t rows_of(Split split) const noexcept { return by_key_[static_cast<size_t>(split)].size(); }
+  size_t rows_of(Split split) const noexcept { return rows_of_[static_cast<size_t>(split)]; }
   uint64_t duplicates() const noexcept { return duplicates_; }
   uint64_t ignored() const noexcept { return ignored_; }
   uint64_t bytes() const noexcept;
@@ -84,17 +92,23 @@ class Dataset {
   void ReleaseTerms();
 
  private:
-  struct KeyHash {
-    size_t operator()(const TextKey& key) const noexcept;
+  struct Batch;  // rows that wait, and what reading them takes
+  struct LabelHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view label) const noexcept { return std::hash<std::string_view>()(label); }
   };
 
-  Split SplitOf(const LabelledMessage& message, const TextKey& key) const;
+  Split SplitOf(int8_t given, const TextKey& key) const;
   uint32_t LabelId(std::string_view label);
-  bool Wins(const LabelledMessage& message, uint64_t text_hash, const DatasetRow& row) const;
-  void Fill(const LabelledMessage& message, const Stop& stop, DatasetRow& row);
+  void ReadBatch(const Stop& stop);
+  void Keep(size_t waiting);
+  uint32_t& SlotOf(const TextKey& key, Split split);
+  void GrowSlots();
 
   IntentConfig config_;
-  Analyzer analyzer_;
+  int threads_;
+  TermReader reader_;
+  std::unique_ptr<Batch> batch_;
   VocabularyBuilder vocabulary_;
   std::vector<uint32_t> terms_;
   std::vector<std::array<float, kTextStats>> stats_;
@@ -103,8 +117,9 @@ class Dataset {
   std::string kept_text_;
   std::vector<DatasetRow> rows_;
   std::vector<std::string> labels_;
-  std::unordered_map<std::string, uint32_t> label_ids_;
-  std::array<std::unordered_map<TextKey, uint32_t, KeyHash>, 3> by_key_;
+  std::unordered_map<std::string, uint32_t, LabelHash, std::equal_to<>> label_ids_;
+  std::vector<uint32_t> slots_;  // rows by key and split, open addressing: row + 1, 0 is empty; at most half full
+  std::array<size_t, 3> rows_of_{};
   uint64_t duplicates_ = 0, ignored_ = 0;
 };
 

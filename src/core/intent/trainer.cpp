@@ -28,7 +28,9 @@ IntentConfig WidenedFor(const IntentConfig& config) {
 }  // namespace
 
 IntentTrainer::IntentTrainer(TrainingRequest request)
-    : request_(std::move(request)), dataset_(WidenedFor(request_.config)), fitting_(std::make_unique<Fitting>()) {
+    : request_(std::move(request)),
+      dataset_(WidenedFor(request_.config), request_.threads),
+      fitting_(std::make_unique<Fitting>()) {
   result_.config = request_.config;
   result_.confidence_threshold = request_.confidence_threshold;
 }
@@ -85,6 +87,7 @@ Resumable IntentTrainer::Run() {
   using Stage = Resumable (IntentTrainer::*)();
   static constexpr Stage kStages[] = {&IntentTrainer::Tune, &IntentTrainer::Weigh, &IntentTrainer::Fit,
                                       &IntentTrainer::Score};
+  dataset_.Finish(budget_->stop);
   CheckBudget(dataset_.bytes(), "reading the rows");
   Resumable part = MapLabels();
   while (!part.Resume()) co_await Pause{};

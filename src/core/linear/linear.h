@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "core/base/large_vector.h"
 #include "core/base/stop.h"
 #include "core/linear/sparse.h"
 
@@ -79,7 +80,7 @@ class LinearFit {
   virtual LinearWeights TakeWeights() = 0;
   // ceil(n / held_out_stride) × n_classes, row-major; row h holds row i = h held_out_stride's margins under the fit that
   // did not see fold_of_row[i]. Without folds and with a start: fresh_rows × n_classes, the margins of the start. Else empty.
-  virtual std::vector<float> TakeHeldOutMargins() = 0;
+  virtual LargeVector<float> TakeHeldOutMargins() = 0;
   // The duals of the fit over all rows; nothing when it keeps none, or more of them than kMaxDualsPerRow allows.
   virtual std::optional<DualSolution> TakeDuals() { return std::nullopt; }
 };

@@ -93,7 +93,7 @@ class LogisticFit final : public LinearFit {
   }
   double Progress() const override { return progress_; }
   LinearWeights TakeWeights() override { return std::move(stored_); }
-  std::vector<float> TakeHeldOutMargins() override { return std::move(held_out_); }
+  LargeVector<float> TakeHeldOutMargins() override { return std::move(held_out_); }
 
  private:
   struct Pair {
@@ -129,7 +129,7 @@ class LogisticFit final : public LinearFit {
   std::vector<size_t> cursor_;                  // of pass (B), per block
   double loss_ = 0, trial_loss_ = 0, dot_ = 0;  // results of Evaluate and Pass
   LinearWeights stored_;
-  std::vector<float> held_out_;
+  LargeVector<float> held_out_;
   double progress_ = 0;
   const StepBudget* budget_ = nullptr;  // of the step that is running
   Resumable run_;

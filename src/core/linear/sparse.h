@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "core/base/large_vector.h"
+
 namespace retrain {
 
 struct SparseEntry {
@@ -15,7 +17,7 @@ struct SparseEntry {
 // n rows; row i is entries[begin[i] .. begin[i+1]), columns strictly ascending within a row and below `columns`.
 struct SparseMatrix {
   std::vector<uint64_t> begin{0};
-  std::vector<SparseEntry> entries;
+  LargeVector<SparseEntry> entries;
   uint32_t columns = 0;
 
   size_t rows() const noexcept { return begin.size() - 1; }

@@ -27,7 +27,7 @@ struct SvmShared {
   LinearOptions options;           // defaults filled in
   std::vector<SvmRowTerms> terms;  // n
   LinearWeights weights;
-  std::vector<float> held_out;              // as LinearFit::TakeHeldOutMargins()
+  LargeVector<float> held_out;              // as LinearFit::TakeHeldOutMargins()
   std::vector<std::vector<RowDual>> duals;  // per block, by row and then class; only when options.keep_duals
   uint64_t max_duals = 0;                   // a block with more keeps none and says so
   std::atomic<bool> too_many_duals{false};

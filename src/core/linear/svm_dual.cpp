@@ -57,7 +57,7 @@ class SvmFit final : public LinearFit {
   }
 
   LinearWeights TakeWeights() override { return std::move(shared_.weights); }
-  std::vector<float> TakeHeldOutMargins() override { return std::move(shared_.held_out); }
+  LargeVector<float> TakeHeldOutMargins() override { return std::move(shared_.held_out); }
 
   // Blocks hold disjoint ranges of classes in ascending order, so one stable pass over them sorts by row and class.
   std::optional<DualSolution> TakeDuals() override {

@@ -18,6 +18,7 @@
 
 #include "core/base/clones.h"
 #include "core/base/lane_math.h"
+#include "core/base/large_vector.h"
 #include "core/base/parallel.h"
 
 namespace retrain {
@@ -26,8 +27,10 @@ namespace {
 // A temperature is one number: this many rows fix it to about a percent.
 constexpr size_t kSoftmaxRows = 6000;
 // Relative; the step that was this small was the last, and its own error is far smaller.
-constexpr double kTemperatureError = 1e-4;
-constexpr double kMinInverse = 1e-3, kMaxInverse = 1e3;
+constexpr double kTemperatureError = 1e-3;
+// The first of the rows give the first guess, where there are some times as many.
+constexpr size_t kGuessRows = 1024, kGuessShare = 4;
+constexpr double kMinInverse = 1e-3, kMaxInverse = 1e3, kFirstInverse = 4;
 constexpr int kMaxIterations = 50;
 constexpr size_t kRowsPerPoll = 256;
 // Lanes that are summed apart, so that the sums are the same on every vector width.
@@ -67,11 +70,12 @@ class TemperatureRows {
   TemperatureRows(std::vector<uint32_t> labels, std::vector<double> weights, uint32_t n_classes, double doubt,
                   const Read& read, int threads, const Stop& stop)
       : weights_(std::move(weights)), stride_((n_classes + kSums - 1) / kSums * kSums), threads_(threads), stop_(stop) {
-    values_.assign(labels.size() * stride_, kPadding);
+    values_.resize(labels.size() * stride_);
     targets_.resize(labels.size());
-    ForSlices([&](size_t, size_t r) {
+    ForSlices(labels.size(), [&](size_t, size_t r) {
       const auto values = std::span(values_).subspan(r * stride_, n_classes);
       read(r, values);
+      std::fill(values_.data() + r * stride_ + n_classes, values_.data() + (r + 1) * stride_, kPadding);
       const float top = LaneMax(values.data(), values.size());
       double plain = 0;
       for (float& value : values) plain += static_cast<double>(value -= top);
@@ -79,9 +83,39 @@ class TemperatureRows {
     });
   }
 
-  SoftmaxSums Derivatives(double b) const {
-    std::vector<SoftmaxSums> slices((weights_.size() + kRowsPerPoll - 1) / kRowsPerPoll);
-    ForSlices([&](size_t slice, size_t r) {
+  // argmin F, less so many standard errors. Most of Newton's steps are needed to get near, and few rows show the way.
+  double Solve(double errors) const {
+    const size_t n = weights_.size();
+    const double guess = n >= kGuessShare * kGuessRows ? Descend(kFirstInverse, kGuessRows).inverse : kFirstInverse;
+    const Minimum found = Descend(guess, n);
+    if (errors <= 0 || found.curvature <= 0) return found.inverse;
+    return std::max(found.inverse - errors / std::sqrt(found.curvature), found.inverse / 2);
+  }
+
+ private:
+  struct Minimum {
+    double inverse, curvature;  // the latter one step before
+  };
+
+  // Newton's method inside a bracket over the first n rows.
+  Minimum Descend(double b, size_t n) const {
+    double low = kMinInverse, high = kMaxInverse, curvature = 0;
+    for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
+      const SoftmaxSums d = Derivatives(b, n);
+      (d.slope > 0 ? high : low) = b;
+      double next = d.curvature > 0 ? b - d.slope / d.curvature : b;
+      if (!(next > low && next < high)) next = std::sqrt(low * high);  // Newton left the bracket
+      const bool arrived = std::abs(next - b) <= kTemperatureError * b;
+      b = next;
+      curvature = d.curvature;
+      if (arrived) break;
+    }
+    return {b, curvature};
+  }
+
+  SoftmaxSums Derivatives(double b, size_t n) const {
+    std::vector<SoftmaxSums> slices((n + kRowsPerPoll - 1) / kRowsPerPoll);
+    ForSlices(n, [&](size_t slice, size_t r) {
       double sum, first, second;
       SumExps(values_.data() + r * stride_, stride_, static_cast<float>(b), &sum, &first, &second);
       const double mean = first / sum;
@@ -96,34 +130,16 @@ class TemperatureRows {
     return all;
   }
 
-  // argmin F by Newton's method inside a bracket, less so many standard errors.
-  double Solve(double errors) const {
-    double low = kMinInverse, high = kMaxInverse, b = 4;
-    for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
-      const SoftmaxSums d = Derivatives(b);
-      (d.slope > 0 ? high : low) = b;
-      double next = d.curvature > 0 ? b - d.slope / d.curvature : b;
-      if (!(next > low && next < high)) next = std::sqrt(low * high);  // Newton left the bracket
-      const bool arrived = std::abs(next - b) <= kTemperatureError * b;
-      b = next;
-      if (arrived) break;
-    }
-    const double curvature = errors > 0 ? Derivatives(b).curvature : 0;
-    return curvature > 0 ? std::max(b - errors / std::sqrt(curvature), b / 2) : b;
-  }
-
- private:
-  // Calls work(slice, row) for every row; a slice is one thread's.
+  // Calls work(slice, row) for the first n rows; a slice is one thread's.
   template <class Work>
-  void ForSlices(const Work& work) const {
-    const size_t n = weights_.size();
+  void ForSlices(size_t n, const Work& work) const {
     ParallelFor((n + kRowsPerPoll - 1) / kRowsPerPoll, threads_, [&](size_t slice) {
       stop_.Poll();
       for (size_t r = slice * kRowsPerPoll; r < std::min(n, (slice + 1) * kRowsPerPoll); ++r) work(slice, r);
     });
   }
 
-  std::vector<float> values_;  // rows × stride
+  LargeVector<float> values_;  // rows × stride
   std::vector<double> targets_, weights_;
   size_t stride_;
   int threads_;

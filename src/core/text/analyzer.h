@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,25 @@ std::array<float, kTextStats> ComputeTextStats(std::string_view utf8);
 // Offsets into a normalised message are 32 bits; normalisation makes at most three bytes of one.
 inline constexpr size_t kMaxMessageBytes = size_t{512} * 1024 * 1024;
 
+// Calls sink(FeatureKind::kChar, term) for every character n-gram of one word, shortest first, left to right, as
+// scikit-learn's char_wb has them: the word has a space on both sides, and one shorter than n counts once. `chars` are the
+// offsets in `text` of the characters of " word " and of its end.
+template <class Sink>
+void ForEachCharNgramOfWord(NgramRange range, std::string_view text, std::span<const uint32_t> chars, const Stop& stop,
+                            Sink&& sink) {
+  const size_t size = chars.size() - 1;
+  for (size_t length = range.min; length <= range.max; ++length) {
+    if (size <= length) {
+      sink(FeatureKind::kChar, text.substr(chars[0], chars[size] - chars[0]));
+      return;
+    }
+    for (size_t i = 0; i + length <= size; ++i) {
+      if ((i & 16383) == 16383) stop.Poll();
+      sink(FeatureKind::kChar, text.substr(chars[i], chars[i + length] - chars[i]));
+    }
+  }
+}
+
 // Reads a message into terms. Reusable: keeps its buffers between messages. Bytes that are not UTF-8 separate words.
 class Analyzer {
  public:
@@ -65,13 +85,7 @@ class Analyzer {
     if (config_.char_ngrams.enabled()) ForEachCharNgram(stop, sink);
   }
 
-  // Memory held by the buffers.
-  size_t bytes() const noexcept {
-    return text_.capacity() + tokens_.capacity() +
-           4 * (chars_.capacity() + word_first_char_.capacity() + token_begin_.capacity() + token_end_.capacity());
-  }
-
- private:
+  // The parts of it by themselves. Word n-grams are views into tokens().
   template <class Sink>
   void ForEachWordNgram(const Stop& stop, Sink&& sink) const {
     const size_t n = token_begin_.size();
@@ -83,25 +97,30 @@ class Analyzer {
       }
     }
   }
+  std::string_view tokens() const noexcept { return tokens_; }
 
-  // scikit-learn's char_wb: every white-space separated word gets a space on both sides; a word shorter than n counts once.
+  // Words with a space on both sides, as character n-grams are read from them: views into text().
+  size_t padded_words() const noexcept { return word_first_char_.empty() ? 0 : word_first_char_.size() - 1; }
+  std::string_view padded_word(size_t w) const noexcept {
+    const uint32_t begin = chars_[word_first_char_[w]], end = chars_[word_first_char_[w + 1] + 1];
+    return std::string_view(text_).substr(begin, end - begin);
+  }
+  std::string_view text() const noexcept { return text_; }
+
+  // Memory held by the buffers.
+  size_t bytes() const noexcept {
+    return text_.capacity() + tokens_.capacity() +
+           4 * (chars_.capacity() + word_first_char_.capacity() + token_begin_.capacity() + token_end_.capacity());
+  }
+
+ private:
   template <class Sink>
   void ForEachCharNgram(const Stop& stop, Sink&& sink) const {
-    const std::string_view text(text_);
-    for (size_t w = 0; w + 1 < word_first_char_.size(); ++w) {
+    for (size_t w = 0; w < padded_words(); ++w) {
       if ((w & 1023) == 1023) stop.Poll();
-      // Characters of " word ": first .. last, the closing space shared with the next word's opening one.
+      // The closing space is shared with the next word's opening one.
       const size_t first = word_first_char_[w], size = word_first_char_[w + 1] - first + 1;
-      for (size_t length = config_.char_ngrams.min; length <= config_.char_ngrams.max; ++length) {
-        if (size <= length) {
-          sink(FeatureKind::kChar, text.substr(chars_[first], chars_[first + size] - chars_[first]));
-          break;
-        }
-        for (size_t i = first; i + length <= first + size; ++i) {
-          if ((i & 16383) == 16383) stop.Poll();
-          sink(FeatureKind::kChar, text.substr(chars_[i], chars_[i + length] - chars_[i]));
-        }
-      }
+      ForEachCharNgramOfWord(config_.char_ngrams, text_, std::span(chars_).subspan(first, size + 1), stop, sink);
     }
   }
 

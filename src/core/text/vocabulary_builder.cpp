@@ -116,8 +116,11 @@ void KeepMostFrequent(std::vector<SortedTerm>& terms, std::span<const uint64_t> 
 }  // namespace
 
 uint32_t VocabularyBuilder::Add(FeatureKind kind, std::string_view wanted) {
+  return Add(kind, wanted, static_cast<uint32_t>(TermHash(kind, wanted) >> 32));
+}
+
+uint32_t VocabularyBuilder::Add(FeatureKind kind, std::string_view wanted, uint32_t hash) {
   if (2 * (entries_.size() + 1) > slots_.size()) Grow();
-  const auto hash = static_cast<uint32_t>(TermHash(kind, wanted) >> 32);
   size_t slot = SlotOf(hash, slots_.size());
   for (; slots_[slot] != 0; slot = (slot + 1) & (slots_.size() - 1)) {
     const uint32_t id = slots_[slot] - 1;
@@ -143,6 +146,22 @@ uint32_t VocabularyBuilder::Append(FeatureKind kind, std::string_view term, uint
       {arena_.size(), hash, static_cast<uint32_t>(term.size()) & 0x7FFFFFFFu, static_cast<uint32_t>(kind) & 1u});
   arena_.insert(arena_.end(), term.begin(), term.end());
   return id;
+}
+
+void VocabularyBuilder::Append(VocabularyBuilder&& other) {
+  slots_ = {};
+  if (entries_.empty()) {
+    entries_ = std::move(other.entries_);
+    arena_ = std::move(other.arena_);
+  } else {
+    const uint64_t before = arena_.size();
+    arena_.insert(arena_.end(), other.arena_.begin(), other.arena_.end());
+    for (Entry entry : other.entries_) {
+      entry.begin += before;
+      entries_.push_back(entry);
+    }
+  }
+  other = VocabularyBuilder();
 }
 
 // Doubles the table and puts every term in again by its stored hash.

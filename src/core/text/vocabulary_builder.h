@@ -22,6 +22,11 @@ class VocabularyBuilder {
  public:
   // Returns the id of a word or character term, new or known. Amortised constant time.
   uint32_t Add(FeatureKind kind, std::string_view term);
+  // The same for a caller that has the high half of the term's TermHash already.
+  uint32_t Add(FeatureKind kind, std::string_view term, uint32_t hash);
+
+  // Takes over the terms of another builder, none of which are here: their ids go on from size(). No Add afterwards.
+  void Append(VocabularyBuilder&& other);
 
   uint32_t size() const noexcept { return static_cast<uint32_t>(entries_.size()); }
 
