@@ -12,6 +12,7 @@ namespace retrain {
 // The fold 0 … folds - 1 in which each row is held out, stratified by label and seeded. The only row of a label is never
 // held out (kNeverHeldOut), so that every label keeps a training row in every fold; labels with fewer rows than folds are spread.
 // labels: n, each < n_classes; folds: 2..20.
-std::vector<uint8_t> AssignFolds(std::span<const uint32_t> labels, uint32_t n_classes, int folds, uint64_t seed);
+std::vector<uint8_t> AssignFolds(std::span<const uint32_t> labels, std::span<const uint64_t> keys, uint32_t n_classes,
+                                 int folds, uint64_t seed);
 
 }  // namespace retrain

@@ -128,6 +128,7 @@ class IntentTrainer final : public Training {
   Resumable Weigh();
   Resumable Fit();
   Resumable FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows, double c);
+  std::vector<uint64_t> RowKeys() const;
   void DealFolds(int folds);
   void FitCalibration();
   Resumable FitNetworks();

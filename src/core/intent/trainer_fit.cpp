@@ -28,11 +28,18 @@ void IntentTrainer::WeighClasses() {
                                   : 1.0f);
 }
 
+std::vector<uint64_t> IntentTrainer::RowKeys() const {
+  std::vector<uint64_t> keys;
+  keys.reserve(fitting_->order.size());
+  for (const uint32_t i : fitting_->order) keys.push_back(ShortKey(dataset_.rows()[i].key));
+  return keys;
+}
+
 // Of very many rows only a sample is ever held out: it fixes one temperature and the limits, costs the folds less, and
 // keeps the margins of all rows out of memory. Sigmoids need the rows of every intent.
 void IntentTrainer::DealFolds(int folds) {
   Fitting& f = *fitting_;
-  f.folds = AssignFolds(f.labels, static_cast<uint32_t>(result_.labels.size()), folds, request_.config.seed);
+  f.folds = AssignFolds(f.labels, RowKeys(), static_cast<uint32_t>(result_.labels.size()), folds, request_.config.seed);
   if (request_.find_label_issues || request_.config.calibration == CalibrationKind::kSigmoid) return;
   f.held_out_stride = static_cast<uint32_t>(std::max<size_t>(1, f.labels.size() / kLimitRows));
   for (size_t i = 0; i < f.folds.size(); ++i)

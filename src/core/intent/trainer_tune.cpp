@@ -132,7 +132,8 @@ Resumable IntentTrainer::Compare(const TuningTrial& candidate, TuningTrial& best
 Resumable IntentTrainer::CrossValidate(TuningTrial& trial, std::vector<uint8_t>& right) {
   Fitting& f = *fitting_;
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
-  if (f.folds.empty()) f.folds = AssignFolds(f.labels, n_classes, request_.config.folds, request_.config.seed);
+  if (f.folds.empty())
+    f.folds = AssignFolds(f.labels, RowKeys(), n_classes, request_.config.folds, request_.config.seed);
   WeighClasses();
   const std::optional<DualSolution> duals = std::move(f.duals);
   f.duals.reset();

@@ -22,6 +22,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <limits>
 
 #include "core/base/clones.h"
 #include "core/base/lane_math.h"
@@ -33,9 +35,9 @@
 namespace retrain {
 namespace {
 
-// Rows of other classes that a block of sigmoids looks at, each standing for its share of all of them; the rows of the
-// block's own classes are all used.
-constexpr size_t kSigmoidOthers = 4000;
+// The rows of a block's own classes are all used. Of the others so many that come nearest to one of its classes: it is they
+// that say where a sigmoid bends. Of the rest, which are much alike, about so many, each standing for its share.
+constexpr size_t kNearOthers = 1000, kFarOthers = 1000;
 // Every so manieth of those rows gives the first guess, for the classes that have this many of their own among them.
 constexpr size_t kGuessStride = 8;
 constexpr uint32_t kGuessRows = 8;
@@ -131,21 +133,27 @@ class SigmoidBlock {
       : all_margins_(margins), labels_(labels), n_classes_(n_classes), first_(first) {
     used_ = std::min(kLanes, n_classes - first);
     double all = 0;
-    size_t others = 0, seen = 0;
+    std::vector<float> nearness;  // of the others
     for (size_t i = 0; i < labels.size(); ++i) {
       if (row_weights[i] <= 0) continue;
       all += row_weights[i];
       if (Own(i))
         own_[labels[i] - first] += row_weights[i];
       else
-        ++others;
+        nearness.push_back(LaneMax(&all_margins_[i * n_classes_ + first_], used_));
     }
-    const size_t stride = std::max<size_t>(1, others / kSigmoidOthers);
+    const float near = NearFrom(nearness);
+    const auto n_near =
+        static_cast<size_t>(std::count_if(nearness.begin(), nearness.end(), [&](float m) { return m > near; }));
+    const size_t stride = std::max<size_t>(1, (nearness.size() - n_near) / kFarOthers);
+    size_t other = 0, far = 0;
     for (size_t i = 0; i < labels.size(); ++i) {
       if (row_weights[i] <= 0) continue;
       if (Own(i))
         Keep(i, row_weights[i], labels[i] - first);
-      else if (seen++ % stride == 0)
+      else if (nearness[other++] > near)
+        Keep(i, row_weights[i], kLanes);
+      else if (far++ % stride == 0)
         Keep(i, row_weights[i] * static_cast<float>(stride), kLanes);
     }
     for (uint32_t l = 0; l < kLanes; ++l) {
@@ -219,6 +227,13 @@ class SigmoidBlock {
       }
     }
     return all;
+  }
+
+  // The largest margin that at most kNearOthers are above; below all when all may be kept.
+  static float NearFrom(std::vector<float> nearness) {
+    if (nearness.size() <= kNearOthers + kFarOthers) return -std::numeric_limits<float>::infinity();
+    std::nth_element(nearness.begin(), nearness.begin() + kNearOthers, nearness.end(), std::greater<>());
+    return nearness[kNearOthers];
   }
 
   void Keep(size_t i, float weight, uint32_t own) {
