@@ -56,7 +56,7 @@ std::vector<Terms> InBatches(const AnalyzerConfig& config, const std::vector<std
                              size_t n_slices, int threads, std::vector<uint32_t>* numbers = nullptr) {
   TermReader reader(config);
   std::vector<TermReader::Slice> slices(n_slices, TermReader::Slice(config));
-  std::vector<uint32_t> ids;
+  LargeVector<uint32_t> ids;
   std::vector<size_t> ends;
   for (size_t first = 0; first < texts.size(); first += batch) {
     const size_t last = std::min(texts.size(), first + batch);
@@ -88,7 +88,7 @@ std::vector<Terms> InBatches(const AnalyzerConfig& config, const std::vector<std
     all.push_back(Sorted(std::move(terms)));
   }
   EXPECT_EQ(std::count(seen.begin(), seen.end(), false), 0) << "a number without a text";
-  if (numbers != nullptr) *numbers = ids;
+  if (numbers != nullptr) numbers->assign(ids.begin(), ids.end());
   return all;
 }
 
@@ -117,7 +117,7 @@ TEST(TermReader, ForgottenListsKeepTheirNumbers) {
   const AnalyzerConfig config{AccentFolding::kNone, {0, 0}, {1, 5}, false};
   TermReader reader(config);
   std::vector<TermReader::Slice> slices(1, TermReader::Slice(config));
-  std::vector<uint32_t> ids;
+  LargeVector<uint32_t> ids;
   const std::string long_word(1 << 20, 'x');  // five million n-grams, nine of them distinct
   std::vector<size_t> ends;
   for (int round = 0; round < 3; ++round) {

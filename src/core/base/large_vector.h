@@ -23,25 +23,26 @@ template <class T>
 class LargeAllocator {
  public:
   using value_type = T;
-  static constexpr std::size_t kHugePage = std::size_t{2} << 20, kHugeFrom = 2 * kHugePage;
+  // Blocks from kHugeFrom on get whole huge pages.
+  static constexpr std::size_t kHugePage = std::size_t{2} << 20, kHugeFrom = std::size_t{512} << 10;
 
   LargeAllocator() = default;
   template <class U>
   LargeAllocator(const LargeAllocator<U>&) noexcept {}  // NOLINT: allocators convert
 
   T* allocate(std::size_t n) {
-    const std::size_t bytes = n * sizeof(T);
     if (n > static_cast<std::size_t>(-1) / sizeof(T) / 2) throw std::bad_array_new_length();
-    void* block = nullptr;
-#ifdef __linux__
-    if (bytes >= kHugeFrom) {
-      if (posix_memalign(&block, kHugePage, bytes) != 0) throw std::bad_alloc();
-      (void)madvise(block, bytes, MADV_HUGEPAGE);  // a wish; without huge pages the block is as any other
-      return static_cast<T*>(block);
+    std::size_t bytes = n * sizeof(T), alignment = alignof(T) < sizeof(void*) ? sizeof(void*) : alignof(T);
+    const bool huge = bytes >= kHugeFrom;
+    if (huge) {
+      bytes = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+      alignment = kHugePage;
     }
+    void* block = nullptr;
+    if (posix_memalign(&block, alignment, bytes) != 0) throw std::bad_alloc();
+#ifdef __linux__
+    if (huge) (void)madvise(block, bytes, MADV_HUGEPAGE);  // a wish; without huge pages the block is as any other
 #endif
-    block = std::malloc(bytes);
-    if (block == nullptr) throw std::bad_alloc();
     return static_cast<T*>(block);
   }
   void deallocate(T* block, std::size_t) noexcept { std::free(block); }

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/large_vector.h"
 #include "core/base/stop.h"
 #include "core/intent/config.h"
 #include "core/text/analyzer.h"
@@ -70,10 +71,10 @@ class Dataset {
   // Reads what waits. Everything below holds from here on; no Add afterwards.
   void Finish(const Stop& stop);
 
-  const std::vector<DatasetRow>& rows() const noexcept { return rows_; }
+  const LargeVector<DatasetRow>& rows() const noexcept { return rows_; }
   const std::vector<std::string>& labels() const noexcept { return labels_; }
   const VocabularyBuilder& vocabulary() const noexcept { return vocabulary_; }
-  const std::vector<uint32_t>& terms() const noexcept { return terms_; }
+  const LargeVector<uint32_t>& terms() const noexcept { return terms_; }
   const std::vector<std::array<float, kTextStats>>& stats() const noexcept { return stats_; }
   // Of a validation or test row.
   std::string_view text(const DatasetRow& row) const {
@@ -110,12 +111,12 @@ class Dataset {
   TermReader reader_;
   std::unique_ptr<Batch> batch_;
   VocabularyBuilder vocabulary_;
-  std::vector<uint32_t> terms_;
+  LargeVector<uint32_t> terms_;
   std::vector<std::array<float, kTextStats>> stats_;
   std::vector<float> embeddings_;
   uint32_t embedding_size_ = 0;
   std::string kept_text_;
-  std::vector<DatasetRow> rows_;
+  LargeVector<DatasetRow> rows_;
   std::vector<std::string> labels_;
   std::unordered_map<std::string, uint32_t, LabelHash, std::equal_to<>> label_ids_;
   std::vector<uint32_t> slots_;  // rows by key and split, open addressing: row + 1, 0 is empty; at most half full

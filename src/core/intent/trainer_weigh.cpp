@@ -11,6 +11,9 @@
 namespace retrain {
 namespace {
 
+// Terms that are counted between two looks at the clock: some milliseconds.
+constexpr uint64_t kRoundTerms = uint64_t{1} << 20;
+
 // Small sets need their rare n-grams; in large ones an n-gram of one or two rows only costs time and memory.
 double ChosenMinDf(const IntentConfig& config, size_t rows) {
   if (config.min_df > 0) return config.min_df;
@@ -43,23 +46,30 @@ Resumable IntentTrainer::SelectVocabulary() {
       f.unwanted[term] = !IsWanted(term);
     }
   }
-  std::vector<uint32_t> document_frequency(vocabulary.size()), last_row(vocabulary.size(), UINT32_MAX);
+  std::vector<uint32_t> document_frequency(vocabulary.size());
   std::vector<uint64_t> corpus_frequency(vocabulary.size());
-  uint64_t read = 0;
-  for (const uint32_t i : f.order) {
-    const DatasetRow& row = dataset_.rows()[i];
-    if ((read += row.n_terms) >= kSliceTerms) {
-      read = 0;
-      if (Pausing()) co_await Pause{};
-    }
-    for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
-      const uint32_t term = dataset_.terms()[t];
-      if (f.widened && f.unwanted[term]) continue;
-      ++corpus_frequency[term];
-      if (last_row[term] == i) continue;
-      last_row[term] = i;
-      ++document_frequency[term];
-    }
+  std::vector<uint32_t> last_row(vocabulary.size(), UINT32_MAX);
+  const auto ranges = static_cast<size_t>(std::max(request_.threads, 1));
+  for (size_t first = 0, next = 0; first < f.order.size(); first = next) {
+    for (uint64_t terms = 0; next < f.order.size() && terms < kRoundTerms; ++next)
+      terms += dataset_.rows()[f.order[next]].n_terms;
+    // Every thread reads all rows and counts the terms of a range of its own.
+    ParallelFor(ranges, budget_->threads, [&](size_t range) {
+      const auto low = static_cast<uint32_t>(vocabulary.size() * uint64_t{range} / ranges);
+      const auto width = static_cast<uint32_t>(vocabulary.size() * uint64_t{range + 1} / ranges) - low;
+      for (size_t i = first; i < next && !budget_->stop.Requested(); ++i) {
+        const DatasetRow& row = dataset_.rows()[f.order[i]];
+        for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
+          const uint32_t term = dataset_.terms()[t];
+          if (term - low >= width || (f.widened && f.unwanted[term])) continue;
+          ++corpus_frequency[term];
+          document_frequency[term] += last_row[term] != f.order[i];
+          last_row[term] = f.order[i];
+        }
+      }
+    });
+    budget_->stop.Poll();
+    if (Pausing()) co_await Pause{};
   }
   IntentConfig& config = result_.config;
   config.min_df = ChosenMinDf(request_.config, f.all_rows);

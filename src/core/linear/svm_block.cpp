@@ -64,8 +64,8 @@ constexpr uint32_t kChunkRows = 16384;
 SvmBlock::SvmBlock(SvmShared& shared, uint32_t block)
     : shared_(shared), rows_(*shared.problem.rows), block_(block), rng_(shared.options.seed) {
   const size_t n = rows_.rows(), d = rows_.columns;
-  weights_.resize(d + 1);
-  alphas_.resize(n);
+  weights_.assign(d + 1, LaneRow{});
+  alphas_.assign(n, LaneRow{});
   rest_.resize(n);
   calm_.resize(n);
   batch_.reserve(kBatchRows);

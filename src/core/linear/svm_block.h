@@ -72,8 +72,8 @@ class SvmBlock {
   const SparseMatrix& rows_;
   uint32_t block_;
   SvmLanes lanes_{};
-  std::vector<LaneRow> weights_, alphas_;  // of the fit that is being solved
-  std::vector<LaneRow> full_weights_,
+  LargeVector<LaneRow> weights_, alphas_;  // of the fit that is being solved
+  LargeVector<LaneRow> full_weights_,
       full_alphas_;              // of the fit over all rows, where every fold starts; alphas of part_
   std::vector<uint8_t> rest_;    // epochs that the row still sits out
   std::vector<uint8_t> calm_;    // visits in a row that found it still

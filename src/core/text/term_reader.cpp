@@ -14,6 +14,9 @@ constexpr size_t kMaxListed = size_t{1} << 22;
 // Between two looks at a request to stop.
 constexpr size_t kTermsPerPoll = 4096;
 
+// Tables soon outgrow the caches, and the next terms are known: so many terms ahead their places are fetched.
+constexpr size_t kSlotsAhead = 16, kEntriesAhead = 8;
+
 }  // namespace
 
 void TermReader::Slice::Clear() noexcept {
@@ -75,12 +78,13 @@ uint32_t TermReader::NumberOf(size_t table, std::string_view term, uint32_t hash
 void TermReader::NumberWordNgrams(size_t table, std::span<Slice> slices, const Stop& stop) {
   for (Slice& slice : slices) {
     const std::string_view text = slice.text_;
-    size_t until_poll = kTermsPerPoll;
-    for (Slice::Term& term : slice.word_terms_[table]) {
-      if (--until_poll == 0) {
-        stop.Poll();
-        until_poll = kTermsPerPoll;
-      }
+    std::vector<Slice::Term>& terms = slice.word_terms_[table];
+    const size_t n = terms.size();
+    for (size_t i = 0; i < n; ++i) {
+      if (i % kTermsPerPoll == 0) stop.Poll();
+      if (i + kSlotsAhead < n) tables_[table].PrefetchSlot(terms[i + kSlotsAhead].hash);
+      if (i + kEntriesAhead < n) tables_[table].PrefetchEntry(terms[i + kEntriesAhead].hash);
+      Slice::Term& term = terms[i];
       term.number = NumberOf(table, text.substr(term.begin, term.size), term.hash);
     }
   }
@@ -132,7 +136,7 @@ void TermReader::Number(std::span<Slice> slices, int threads, const Stop& stop) 
       for (const Slice::Term& term : terms) slice.ids_[term.place] = term.number;
 }
 
-void TermReader::AppendTerms(const Slice& slice, size_t text, std::vector<uint32_t>& out) const {
+void TermReader::AppendTerms(const Slice& slice, size_t text, LargeVector<uint32_t>& out) const {
   const Slice::End begin = text > 0 ? slice.ends_[text - 1] : Slice::End{0, 0}, end = slice.ends_[text];
   out.insert(out.end(), slice.ids_.begin() + static_cast<ptrdiff_t>(begin.word_terms),
              slice.ids_.begin() + static_cast<ptrdiff_t>(end.word_terms));
@@ -144,17 +148,13 @@ void TermReader::AppendTerms(const Slice& slice, size_t text, std::vector<uint32
 }
 
 VocabularyBuilder TermReader::Finish(std::span<uint32_t> numbers) {
-  VocabularyBuilder all;
   std::array<uint32_t, 1u << (32 - kIdBits)> first{};
-  for (size_t table = 0; table < tables_.size(); ++table) {
-    first[table] = all.size();
-    all.Append(std::move(tables_[table]));
-  }
+  for (size_t table = 1; table < tables_.size(); ++table) first[table] = first[table - 1] + tables_[table - 1].size();
   for (uint32_t& number : numbers) number = first[number >> kIdBits] + (number & ((1u << kIdBits) - 1));
   words_ = VocabularyBuilder();
   lists_ = {0};
   list_numbers_ = {};
-  return all;
+  return VocabularyBuilder::Join(tables_);
 }
 
 size_t TermReader::bytes() const noexcept {

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/large_vector.h"
 #include "core/base/stop.h"
 #include "core/text/analyzer.h"
 #include "core/text/vocabulary_builder.h"
@@ -62,7 +63,7 @@ class TermReader {
   void Number(std::span<Slice> slices, int threads, const Stop& stop);
 
   // Appends the numbers of the terms of a slice's text, word n-grams first. Until the next Number.
-  void AppendTerms(const Slice& slice, size_t text, std::vector<uint32_t>& out) const;
+  void AppendTerms(const Slice& slice, size_t text, LargeVector<uint32_t>& out) const;
 
   // All terms, with ids 0, 1, 2 …, and `numbers` changed into them. Nothing can be read afterwards.
   VocabularyBuilder Finish(std::span<uint32_t> numbers);

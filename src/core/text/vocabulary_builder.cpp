@@ -2,8 +2,8 @@
 #include "core/text/vocabulary_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <functional>
 #include <string>
 
 #include "core/text/little_endian.h"
@@ -60,15 +60,33 @@ DocumentBounds BoundsOf(const SelectionConfig& config, uint64_t documents) {
   return bounds;
 }
 
-// Leaves out the terms that are rarer than the last of the `limit` most frequent: there is no need to sort them.
-void DropRare(std::vector<SortedTerm>& terms, std::span<const uint64_t> corpus_frequency, uint32_t limit) {
-  if (limit == 0 || terms.size() <= limit) return;
-  std::vector<uint64_t> frequencies;
-  frequencies.reserve(terms.size());
-  for (const SortedTerm& term : terms) frequencies.push_back(corpus_frequency[term.id]);
-  std::nth_element(frequencies.begin(), frequencies.begin() + limit - 1, frequencies.end(), std::greater<>());
-  const uint64_t least = frequencies[limit - 1];
-  std::erase_if(terms, [&](const SortedTerm& term) { return corpus_frequency[term.id] < least; });
+// The terms of a kind within the bounds.
+template <class Take>
+void ForEachCandidate(const VocabularyBuilder& vocabulary, FeatureKind kind,
+                      std::span<const uint32_t> document_frequency, const DocumentBounds& bounds, const Stop& stop,
+                      const Take& take) {
+  for (uint32_t id = 0; id < vocabulary.size(); ++id) {
+    if ((id & 65535) == 65535) stop.Poll();
+    const double df = document_frequency[id];
+    if (vocabulary.kind(id) == kind && df >= bounds.low && df <= bounds.high) take(id);
+  }
+}
+
+// The corpus frequency of the last of the `limit` most frequent candidates, or a lower one: there is no need to sort the
+// terms that are rarer. Most terms are rare, so frequencies are counted up to a bound.
+uint64_t LeastFrequency(const VocabularyBuilder& vocabulary, FeatureKind kind,
+                        std::span<const uint32_t> document_frequency, std::span<const uint64_t> corpus_frequency,
+                        const DocumentBounds& bounds, uint32_t limit, const Stop& stop) {
+  if (limit == 0) return 0;
+  std::array<uint32_t, 1024> with{};  // candidates of each frequency, the last of so many or more
+  ForEachCandidate(vocabulary, kind, document_frequency, bounds, stop,
+                   [&](uint32_t id) { ++with[std::min<uint64_t>(corpus_frequency[id], with.size() - 1)]; });
+  uint64_t so_many = 0;
+  for (uint64_t frequency = with.size() - 1; frequency > 0; --frequency) {
+    so_many += with[frequency];
+    if (so_many >= limit) return frequency;
+  }
+  return 0;
 }
 
 // Returns the terms of a kind within the bounds, in ascending byte order; of those beyond `limit` at least the ones that are
@@ -77,15 +95,11 @@ std::vector<SortedTerm> TermsInOrder(const VocabularyBuilder& vocabulary, Featur
                                      std::span<const uint32_t> document_frequency,
                                      std::span<const uint64_t> corpus_frequency, const DocumentBounds& bounds,
                                      uint32_t limit, const Stop& stop) {
+  const uint64_t least = LeastFrequency(vocabulary, kind, document_frequency, corpus_frequency, bounds, limit, stop);
   std::vector<SortedTerm> terms;
-  for (uint32_t id = 0; id < vocabulary.size(); ++id) {
-    if ((id & 65535) == 65535) stop.Poll();
-    const double df = document_frequency[id];
-    if (vocabulary.kind(id) != kind || df < bounds.low || df > bounds.high) continue;
-    terms.push_back({0, id});
-  }
-  DropRare(terms, corpus_frequency, limit);
-  for (SortedTerm& term : terms) term.prefix = PrefixOf(vocabulary.term(term.id));
+  ForEachCandidate(vocabulary, kind, document_frequency, bounds, stop, [&](uint32_t id) {
+    if (corpus_frequency[id] >= least) terms.push_back({PrefixOf(vocabulary.term(id)), id});
+  });
   uint32_t comparisons = 0;
   std::sort(terms.begin(), terms.end(), [&](const SortedTerm& a, const SortedTerm& b) {
     if ((++comparisons & 65535) == 0) stop.Poll();
@@ -148,20 +162,25 @@ uint32_t VocabularyBuilder::Append(FeatureKind kind, std::string_view term, uint
   return id;
 }
 
-void VocabularyBuilder::Append(VocabularyBuilder&& other) {
-  slots_ = {};
-  if (entries_.empty()) {
-    entries_ = std::move(other.entries_);
-    arena_ = std::move(other.arena_);
-  } else {
-    const uint64_t before = arena_.size();
-    arena_.insert(arena_.end(), other.arena_.begin(), other.arena_.end());
-    for (Entry entry : other.entries_) {
-      entry.begin += before;
-      entries_.push_back(entry);
-    }
+VocabularyBuilder VocabularyBuilder::Join(std::span<VocabularyBuilder> parts) {
+  size_t terms = 0, bytes = 0;
+  for (const VocabularyBuilder& part : parts) {
+    terms += part.entries_.size();
+    bytes += part.arena_.size();
   }
-  other = VocabularyBuilder();
+  VocabularyBuilder all;
+  all.entries_.reserve(terms);
+  all.arena_.reserve(bytes);
+  for (VocabularyBuilder& part : parts) {
+    const uint64_t before = all.arena_.size();
+    all.arena_.insert(all.arena_.end(), part.arena_.begin(), part.arena_.end());
+    for (Entry entry : part.entries_) {
+      entry.begin += before;
+      all.entries_.push_back(entry);
+    }
+    part = VocabularyBuilder();
+  }
+  return all;
 }
 
 // Doubles the table and puts every term in again by its stored hash.

@@ -25,8 +25,19 @@ class VocabularyBuilder {
   // The same for a caller that has the high half of the term's TermHash already.
   uint32_t Add(FeatureKind kind, std::string_view term, uint32_t hash);
 
-  // Takes over the terms of another builder, none of which are here: their ids go on from size(). No Add afterwards.
-  void Append(VocabularyBuilder&& other);
+  // Brings near what Add will look at for this hash, in two stages: first the slot, a few terms later the entry.
+  void PrefetchSlot(uint32_t hash) const noexcept {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+  }
+  void PrefetchEntry(uint32_t hash) const noexcept {
+    if (slots_.empty()) return;
+    const uint32_t slot = slots_[hash & (slots_.size() - 1)];
+    if (slot != 0) __builtin_prefetch(&entries_[slot - 1]);
+  }
+
+  // The terms of all parts, which have none in common: the ids of a part go on from those of the parts before it. Leaves
+  // the parts empty. Nothing can be added to the result.
+  static VocabularyBuilder Join(std::span<VocabularyBuilder> parts);
 
   uint32_t size() const noexcept { return static_cast<uint32_t>(entries_.size()); }
 

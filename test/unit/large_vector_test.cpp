@@ -1,0 +1,49 @@
+// Vectors on huge pages: they hold what any vector holds.
+#include "core/base/large_vector.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <numeric>
+
+namespace retrain {
+namespace {
+
+TEST(LargeVector, KeepsValuesWhileItGrowsAndShrinks) {
+  LargeVector<uint32_t> values;
+  for (uint32_t i = 0; i < 1'000'000; ++i) values.push_back(i);
+  values.resize(900'000);
+  values.shrink_to_fit();
+  const LargeVector<uint32_t> copy = values;
+  for (uint32_t i = 0; i < 900'000; ++i) ASSERT_EQ(copy[i], i);
+  EXPECT_EQ(copy, values);
+}
+
+TEST(LargeVector, ElementsAreAlignedAsTheirTypeAsks) {
+  struct alignas(64) Lanes {
+    float at[16];
+  };
+  using Allocator = LargeAllocator<Lanes>;
+  for (const size_t n : {size_t{1}, Allocator::kHugeFrom / sizeof(Lanes), size_t{100'000}}) {
+    LargeVector<Lanes> lanes(n);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(lanes.data()) % 64, 0u);
+    if (n * sizeof(Lanes) >= Allocator::kHugeFrom)
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(lanes.data()) % Allocator::kHugePage, 0u);
+  }
+}
+
+TEST(LargeVector, WhatIsGivenAValueHasIt) {
+  EXPECT_EQ(LargeVector<int>(5, 7), (LargeVector<int>{7, 7, 7, 7, 7}));
+  LargeVector<int> zeros;
+  zeros.assign(1 << 20, 0);
+  EXPECT_EQ(std::accumulate(zeros.begin(), zeros.end(), 0), 0);
+}
+
+TEST(LargeVector, TooManyElementsAreRefused) {
+  LargeAllocator<uint64_t> allocator;
+  EXPECT_THROW((void)allocator.allocate(static_cast<size_t>(-1) / 8), std::bad_array_new_length);
+  EXPECT_THROW((void)allocator.allocate(size_t{1} << 58), std::bad_alloc);
+}
+
+}  // namespace
+}  // namespace retrain
