@@ -27,8 +27,9 @@ TEST(LargeVector, ElementsAreAlignedAsTheirTypeAsks) {
   for (const size_t n : {size_t{1}, Allocator::kHugeFrom / sizeof(Lanes), size_t{100'000}}) {
     LargeVector<Lanes> lanes(n);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(lanes.data()) % 64, 0u);
-    if (n * sizeof(Lanes) >= Allocator::kHugeFrom)
+    if (n * sizeof(Lanes) >= Allocator::kHugeFrom) {
       EXPECT_EQ(reinterpret_cast<uintptr_t>(lanes.data()) % Allocator::kHugePage, 0u);
+    }
   }
 }
 

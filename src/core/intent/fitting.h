@@ -29,7 +29,7 @@ inline constexpr size_t kLimitRows = 65536;
 inline constexpr size_t kRowsPerLook = 32;
 // A slice of work of one thread between two looks at the clock, some milliseconds: so many rows, or so many terms or
 // bytes of text.
-inline constexpr size_t kSliceRows = 512, kSliceTerms = size_t{1} << 16, kSliceBytes = size_t{1} << 16;
+inline constexpr size_t kSliceRows = 2048, kSliceTerms = size_t{1} << 16, kSliceBytes = size_t{1} << 16;
 // Share of the whole training at which each phase begins, from profiles of CLINC150 and BANKING77.
 inline constexpr double kWeightingFrom = 10, kFittingFrom = 15, kEvaluatingFrom = 95;
 

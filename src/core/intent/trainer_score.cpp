@@ -78,7 +78,7 @@ Resumable IntentTrainer::ScoreVersion(const IntentModel& model, bool live) {
   std::unique_ptr<bool[]> out_of_scope(new bool[rows.size()]);
   std::vector<ScoringScratch> scratch(static_cast<size_t>(std::max(request_.threads, 1)));
   std::vector<size_t> begin(scratch.size() + 1);
-  const size_t slice_rows = model.slow() ? kSliceRows / 8 : kSliceRows;
+  const size_t slice_rows = model.slow() ? kSliceRows / 32 : kSliceRows;
   for (size_t next = 0; next < rows.size();) {
     size_t used = 0;
     for (; used < scratch.size() && next < rows.size(); ++used) {
