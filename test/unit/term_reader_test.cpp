@@ -56,8 +56,8 @@ std::vector<Terms> InBatches(const AnalyzerConfig& config, const std::vector<std
                              size_t n_slices, int threads, std::vector<uint32_t>* numbers = nullptr) {
   TermReader reader(config);
   std::vector<TermReader::Slice> slices(n_slices, TermReader::Slice(config));
-  LargeVector<uint32_t> ids;
-  std::vector<size_t> ends;
+  LargeVector<uint32_t> items;
+  std::vector<size_t> ends, counts;
   for (size_t first = 0; first < texts.size(); first += batch) {
     const size_t last = std::min(texts.size(), first + batch);
     std::vector<std::pair<size_t, size_t>> place;
@@ -70,25 +70,32 @@ std::vector<Terms> InBatches(const AnalyzerConfig& config, const std::vector<std
     }
     reader.Number(slices, threads, Stop());
     for (const auto& [s, text] : place) {
-      reader.AppendTerms(slices[s], text, ids);
-      ends.push_back(ids.size());
+      counts.push_back(reader.AppendItems(slices[s], text, items));
+      ends.push_back(items.size());
     }
   }
   EXPECT_GT(reader.bytes(), 0u);
-  const VocabularyBuilder vocabulary = reader.Finish(ids);
+  const TermReader::Terms found = reader.Finish(items);
+  const VocabularyBuilder& vocabulary = found.vocabulary;
   std::vector<bool> seen(vocabulary.size());
   std::vector<Terms> all;
   for (size_t i = 0, at = 0; i < texts.size(); ++i) {
     Terms terms;
+    const auto take = [&](uint32_t id) {
+      seen.at(id) = true;
+      terms.emplace_back(vocabulary.kind(id), vocabulary.term(id));
+    };
     for (; at < ends[i]; ++at) {
-      EXPECT_LT(ids[at], vocabulary.size());
-      seen.at(ids[at]) = true;
-      terms.emplace_back(vocabulary.kind(ids[at]), vocabulary.term(ids[at]));
+      if ((items[at] & kListItem) == 0)
+        take(items[at]);
+      else
+        for (const uint32_t id : found.lists.list(items[at] & ~kListItem)) take(id);
     }
+    EXPECT_EQ(terms.size(), counts[i]);
     all.push_back(Sorted(std::move(terms)));
   }
   EXPECT_EQ(std::count(seen.begin(), seen.end(), false), 0) << "a number without a text";
-  if (numbers != nullptr) numbers->assign(ids.begin(), ids.end());
+  if (numbers != nullptr) numbers->assign(items.begin(), items.end());
   return all;
 }
 
@@ -112,30 +119,25 @@ TEST(TermReader, NumbersDoNotDependOnThreads) {
   EXPECT_EQ(one, four);
 }
 
-// More distinct words than lists are kept for: what was forgotten is listed again, with the same numbers.
-TEST(TermReader, ForgottenListsKeepTheirNumbers) {
+// A word that comes again costs one number, however long it is.
+TEST(TermReader, TheNgramsOfAWordAreListedOnce) {
   const AnalyzerConfig config{AccentFolding::kNone, {0, 0}, {1, 5}, false};
   TermReader reader(config);
   std::vector<TermReader::Slice> slices(1, TermReader::Slice(config));
-  LargeVector<uint32_t> ids;
-  const std::string long_word(1 << 20, 'x');  // five million n-grams, nine of them distinct
-  std::vector<size_t> ends;
+  LargeVector<uint32_t> items;
+  const std::string long_word(1 << 20, 'x');
   for (int round = 0; round < 3; ++round) {
-    for (const std::string& text : {std::string("hola"), long_word}) {
-      slices[0].Clear();
-      slices[0].Read(text, Stop());
-      reader.Number(slices, 2, Stop());
-      reader.AppendTerms(slices[0], 0, ids);
-      ends.push_back(ids.size());
-    }
+    slices[0].Clear();
+    slices[0].Read("hola " + long_word, Stop());
+    reader.Number(slices, 2, Stop());
+    // " hola " has 6 + 5 + 4 + 3 + 2 of them.
+    EXPECT_EQ(reader.AppendItems(slices[0], 0, items), 20 + 5 * ((1u << 20) + 2) - 10);
   }
-  const size_t round = ends[1];
-  ASSERT_EQ(ids.size(), 3 * round);
-  EXPECT_TRUE(std::equal(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(round),
-                         ids.begin() + static_cast<ptrdiff_t>(2 * round)));
-  EXPECT_LT(reader.bytes(), size_t{100} << 20);
-  const VocabularyBuilder vocabulary = reader.Finish(ids);
-  EXPECT_EQ(vocabulary.term(ids[0]), " ");
+  ASSERT_EQ(items.size(), 6u);
+  EXPECT_EQ(items[0], items[4]);
+  const TermReader::Terms terms = reader.Finish(items);
+  ASSERT_EQ(terms.lists.size(), 2u);
+  EXPECT_EQ(terms.vocabulary.term(terms.lists.list(0)[0]), " ");
 }
 
 TEST(TermReader, StopsInALongText) {

@@ -237,7 +237,7 @@ void Dataset::Keep(size_t waiting) {
           std::tie(other.human, other.created_at, other_label, other.text_hash)))
       return;
   }
-  row.first_term = terms_.size();
+  row.first_item = items_.size();
   row.embedding_begin = embeddings_.size();
   const std::span<const float> embedding = batch.embedding(from);
   embeddings_.insert(embeddings_.end(), embedding.begin(), embedding.end());
@@ -246,8 +246,8 @@ void Dataset::Keep(size_t waiting) {
     row.text_size = static_cast<uint32_t>(from.text_size);
     kept_text_ += batch.text(from);
   } else {
-    reader_.AppendTerms(batch.terms[from.slice], from.text_in_slice, terms_);
-    row.n_terms = static_cast<uint32_t>(terms_.size() - row.first_term);
+    row.n_terms = static_cast<uint32_t>(reader_.AppendItems(batch.terms[from.slice], from.text_in_slice, items_));
+    row.n_items = static_cast<uint32_t>(items_.size() - row.first_item);
     if (config_.analyzer.text_stats) {
       row.stats_row = static_cast<uint32_t>(stats_.size());
       stats_.push_back(batch.slices[from.slice].stats[from.text_in_slice]);
@@ -267,11 +267,13 @@ void Dataset::Finish(const Stop& stop) {
   ReadBatch(stop);
   batch_.reset();
   slots_ = {};
-  vocabulary_ = reader_.Finish(terms_);
+  TermReader::Terms terms = reader_.Finish(items_);
+  vocabulary_ = std::move(terms.vocabulary);
+  lists_ = std::move(terms.lists);
 }
 
 uint64_t Dataset::bytes() const noexcept {
-  uint64_t bytes = vocabulary_.bytes() + reader_.bytes() + terms_.capacity() * sizeof(uint32_t) +
+  uint64_t bytes = vocabulary_.bytes() + reader_.bytes() + lists_.bytes() + items_.capacity() * sizeof(uint32_t) +
                    stats_.capacity() * sizeof(stats_[0]) + kept_text_.capacity() +
                    embeddings_.capacity() * sizeof(float) + rows_.capacity() * sizeof(DatasetRow) +
                    slots_.capacity() * sizeof(uint32_t);
@@ -286,7 +288,8 @@ uint64_t Dataset::bytes() const noexcept {
 
 void Dataset::ReleaseTerms() {
   vocabulary_ = VocabularyBuilder();
-  terms_ = {};
+  lists_ = {};
+  items_ = {};
   stats_ = {};
 }
 

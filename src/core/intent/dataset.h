@@ -42,9 +42,10 @@ struct LabelledMessage {
 struct DatasetRow {
   TextKey key;
   uint64_t text_hash;   // of the text as written: the last word between rows that differ in case only
-  uint64_t first_term;  // training rows: occurrences in Dataset::terms(), also the start of the statistics
-  uint32_t n_terms;
-  uint32_t label;  // in Dataset::labels()
+  uint64_t first_item;  // training rows: in Dataset::items()
+  uint32_t n_items;
+  uint32_t n_terms;  // that the items stand for
+  uint32_t label;    // in Dataset::labels()
   float weight;
   Split split;
   bool human;
@@ -74,7 +75,11 @@ class Dataset {
   const LargeVector<DatasetRow>& rows() const noexcept { return rows_; }
   const std::vector<std::string>& labels() const noexcept { return labels_; }
   const VocabularyBuilder& vocabulary() const noexcept { return vocabulary_; }
-  const LargeVector<uint32_t>& terms() const noexcept { return terms_; }
+  // Of a training row: the ids of its terms in vocabulary(), and with kListItem numbers of lists() of them.
+  std::span<const uint32_t> items(const DatasetRow& row) const {
+    return std::span<const uint32_t>(items_).subspan(row.first_item, row.n_items);
+  }
+  const TermLists& lists() const noexcept { return lists_; }
   const std::vector<std::array<float, kTextStats>>& stats() const noexcept { return stats_; }
   // Of a validation or test row.
   std::string_view text(const DatasetRow& row) const {
@@ -111,7 +116,8 @@ class Dataset {
   TermReader reader_;
   std::unique_ptr<Batch> batch_;
   VocabularyBuilder vocabulary_;
-  LargeVector<uint32_t> terms_;
+  TermLists lists_;
+  LargeVector<uint32_t> items_;
   std::vector<std::array<float, kTextStats>> stats_;
   std::vector<float> embeddings_;
   uint32_t embedding_size_ = 0;

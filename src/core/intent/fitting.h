@@ -59,6 +59,8 @@ struct IntentTrainer::Fitting {
   double tuned = 0;                  // share of that
   std::vector<uint8_t> unwanted;     // per provisional term, when widened
   std::vector<uint32_t> column_of;   // provisional term -> column, or kNoTerm
+  TermLists list_columns;            // of each list of the dataset: the columns of its terms that have one, ascending
+  std::vector<uint32_t> list_terms;  // of each list: its terms that are wanted
   IntentModelParts parts;
   SparseMatrix matrix;
   std::vector<uint32_t> labels;

@@ -14,6 +14,9 @@ namespace {
 // Terms that are counted between two looks at the clock: some milliseconds.
 constexpr uint64_t kRoundTerms = uint64_t{1} << 20;
 
+// Lists of terms between two looks at the clock.
+constexpr size_t kListsPerLook = 1024;
+
 // Small sets need their rare n-grams; in large ones an n-gram of one or two rows only costs time and memory.
 double ChosenMinDf(const IntentConfig& config, size_t rows) {
   if (config.min_df > 0) return config.min_df;
@@ -58,13 +61,18 @@ Resumable IntentTrainer::SelectVocabulary() {
       const auto low = static_cast<uint32_t>(vocabulary.size() * uint64_t{range} / ranges);
       const auto width = static_cast<uint32_t>(vocabulary.size() * uint64_t{range + 1} / ranges) - low;
       for (size_t i = first; i < next && !budget_->stop.Requested(); ++i) {
-        const DatasetRow& row = dataset_.rows()[f.order[i]];
-        for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
-          const uint32_t term = dataset_.terms()[t];
-          if (term - low >= width || (f.widened && f.unwanted[term])) continue;
+        const uint32_t row = f.order[i];
+        const auto count = [&](uint32_t term) {
+          if (term - low >= width || (f.widened && f.unwanted[term])) return;
           ++corpus_frequency[term];
-          document_frequency[term] += last_row[term] != f.order[i];
-          last_row[term] = f.order[i];
+          document_frequency[term] += last_row[term] != row;
+          last_row[term] = row;
+        };
+        for (const uint32_t item : dataset_.items(dataset_.rows()[row])) {
+          if ((item & kListItem) == 0)
+            count(item);
+          else
+            for (const uint32_t term : dataset_.lists().list(item & ~kListItem)) count(term);
         }
       }
     });
@@ -100,6 +108,21 @@ Resumable IntentTrainer::SelectVocabulary() {
   space.stats = config.analyzer.text_stats ? kTextStats : 0;
   space.embedding = dataset_.embedding_size();
   f.parts.vocabulary = EncodeVocabulary(vocabulary, f.column_of);
+  f.list_columns = {};
+  f.list_terms.clear();
+  for (size_t i = 0; i < dataset_.lists().size(); ++i) {
+    uint32_t wanted = 0;
+    for (const uint32_t term : dataset_.lists().list(i)) {
+      if (f.widened && f.unwanted[term]) continue;
+      ++wanted;
+      if (f.column_of[term] != kNoTerm) f.list_columns.ids.push_back(f.column_of[term]);
+    }
+    std::sort(f.list_columns.ids.begin() + static_cast<ptrdiff_t>(f.list_columns.begin.back()),
+              f.list_columns.ids.end());
+    f.list_columns.begin.push_back(f.list_columns.ids.size());
+    f.list_terms.push_back(wanted);
+    if (i % kListsPerLook == 0 && Pausing()) co_await Pause{};
+  }
 }
 
 // Appends the row's features to `entries` and gives how much of the row is known to the others: a feature that would not
@@ -109,11 +132,15 @@ float IntentTrainer::WeighRow(const DatasetRow& row, std::vector<uint32_t>& colu
   const Fitting& f = *fitting_;
   columns.clear();
   uint64_t n_terms = 0;
-  for (uint64_t t = row.first_term; t < row.first_term + row.n_terms; ++t) {
-    const uint32_t column = f.column_of[dataset_.terms()[t]];
-    if (f.widened && f.unwanted[dataset_.terms()[t]]) continue;
-    ++n_terms;
-    if (column != kNoTerm) columns.push_back(column);
+  for (const uint32_t item : dataset_.items(row)) {
+    if ((item & kListItem) != 0) {
+      const std::span<const uint32_t> list = f.list_columns.list(item & ~kListItem);
+      columns.insert(columns.end(), list.begin(), list.end());
+      n_terms += f.list_terms[item & ~kListItem];
+    } else if (!f.widened || !f.unwanted[item]) {
+      ++n_terms;
+      if (f.column_of[item] != kNoTerm) columns.push_back(f.column_of[item]);
+    }
   }
   std::sort(columns.begin(), columns.end());
   const size_t first = entries.size();
@@ -163,8 +190,9 @@ Resumable IntentTrainer::Weigh() {
     co_return;
   }
   co_await Pause{};
-  const uint64_t kept =
-      dataset_.terms().size() + f.order.size() * (uint64_t{f.parts.space.stats} + f.parts.space.embedding);
+  uint64_t all_terms = 0;
+  for (const uint32_t i : f.order) all_terms += dataset_.rows()[i].n_terms;
+  const uint64_t kept = all_terms + f.order.size() * (uint64_t{f.parts.space.stats} + f.parts.space.embedding);
   CheckBudget(dataset_.bytes() + kept * sizeof(SparseEntry) + f.order.size() * sizeof(float), "weighting the features");
   f.matrix.columns = f.parts.space.columns();
   f.matrix.begin.reserve(f.order.size() + 1);
@@ -207,6 +235,8 @@ Resumable IntentTrainer::Weigh() {
     f.row_weights.push_back(rows[i].weight * static_cast<float>(rows[i].human ? request_.human_weight : 1));
   }
   f.column_of = {};
+  f.list_columns = {};
+  f.list_terms = {};
   if (f.tuning) co_return;
   f.unwanted = {};
   dataset_.ReleaseTerms();

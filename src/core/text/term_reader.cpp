@@ -1,15 +1,14 @@
 // Numbering the terms of many texts (see term_reader.h).
 #include "core/text/term_reader.h"
 
+#include <utility>
+
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/text/term_hash.h"
 
 namespace retrain {
 namespace {
-
-// Lists of character n-grams are forgotten beyond this many numbers (16 MB): words that come often are soon there again.
-constexpr size_t kMaxListed = size_t{1} << 22;
 
 // Between two looks at a request to stop.
 constexpr size_t kTermsPerPoll = 4096;
@@ -97,17 +96,12 @@ void TermReader::ListCharNgrams(std::string_view word, const Stop& stop) {
     if ((word[i] & 0xC0) != 0x80) chars_.push_back(static_cast<uint32_t>(i));
   chars_.push_back(static_cast<uint32_t>(word.size()));
   ForEachCharNgramOfWord(config_.char_ngrams, word, chars_, stop, [this](FeatureKind kind, std::string_view term) {
-    list_numbers_.push_back(NumberOf(kWordTables, term, static_cast<uint32_t>(TermHash(kind, term) >> 32)));
+    lists_.ids.push_back(NumberOf(kWordTables, term, static_cast<uint32_t>(TermHash(kind, term) >> 32)));
   });
-  lists_.push_back(list_numbers_.size());
+  lists_.begin.push_back(lists_.ids.size());
 }
 
 void TermReader::NumberCharNgrams(std::span<Slice> slices, const Stop& stop) {
-  if (list_numbers_.size() > kMaxListed) {
-    words_ = VocabularyBuilder();
-    lists_ = {0};
-    list_numbers_ = {};
-  }
   for (Slice& slice : slices) {
     const std::string_view text = slice.text_;
     size_t until_poll = kTermsPerPoll;
@@ -118,7 +112,7 @@ void TermReader::NumberCharNgrams(std::span<Slice> slices, const Stop& stop) {
       }
       const std::string_view padded = text.substr(word.begin, word.size);
       word.number = words_.Add(FeatureKind::kChar, padded, word.hash);
-      if (word.number + 1 == lists_.size()) ListCharNgrams(padded, stop);
+      if (word.number == lists_.size()) ListCharNgrams(padded, stop);
     }
   }
 }
@@ -136,30 +130,32 @@ void TermReader::Number(std::span<Slice> slices, int threads, const Stop& stop) 
       for (const Slice::Term& term : terms) slice.ids_[term.place] = term.number;
 }
 
-void TermReader::AppendTerms(const Slice& slice, size_t text, LargeVector<uint32_t>& out) const {
+uint64_t TermReader::AppendItems(const Slice& slice, size_t text, LargeVector<uint32_t>& out) const {
   const Slice::End begin = text > 0 ? slice.ends_[text - 1] : Slice::End{0, 0}, end = slice.ends_[text];
   out.insert(out.end(), slice.ids_.begin() + static_cast<ptrdiff_t>(begin.word_terms),
              slice.ids_.begin() + static_cast<ptrdiff_t>(end.word_terms));
+  uint64_t terms = end.word_terms - begin.word_terms;
   for (size_t w = begin.words; w < end.words; ++w) {
     const uint32_t list = slice.words_[w].number;
-    out.insert(out.end(), list_numbers_.begin() + static_cast<ptrdiff_t>(lists_[list]),
-               list_numbers_.begin() + static_cast<ptrdiff_t>(lists_[list + 1]));
+    out.push_back(kListItem | list);
+    terms += lists_.list(list).size();
   }
+  return terms;
 }
 
-VocabularyBuilder TermReader::Finish(std::span<uint32_t> numbers) {
-  std::array<uint32_t, 1u << (32 - kIdBits)> first{};
+TermReader::Terms TermReader::Finish(std::span<uint32_t> items) {
+  std::array<uint32_t, kWordTables + 1> first{};
   for (size_t table = 1; table < tables_.size(); ++table) first[table] = first[table - 1] + tables_[table - 1].size();
-  for (uint32_t& number : numbers) number = first[number >> kIdBits] + (number & ((1u << kIdBits) - 1));
+  const auto id_of = [&first](uint32_t number) { return first[number >> kIdBits] + (number & ((1u << kIdBits) - 1)); };
+  for (uint32_t& item : items)
+    if ((item & kListItem) == 0) item = id_of(item);
+  for (uint32_t& number : lists_.ids) number = id_of(number);
   words_ = VocabularyBuilder();
-  lists_ = {0};
-  list_numbers_ = {};
-  return VocabularyBuilder::Join(tables_);
+  return {VocabularyBuilder::Join(tables_), std::exchange(lists_, {})};
 }
 
 size_t TermReader::bytes() const noexcept {
-  size_t bytes = words_.bytes() + lists_.capacity() * sizeof(uint64_t) +
-                 (list_numbers_.capacity() + chars_.capacity()) * sizeof(uint32_t);
+  size_t bytes = words_.bytes() + lists_.bytes() + chars_.capacity() * sizeof(uint32_t);
   for (const VocabularyBuilder& table : tables_) bytes += table.bytes();
   return bytes;
 }

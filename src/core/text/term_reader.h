@@ -2,7 +2,7 @@
 //
 // Texts are analysed in slices, each by itself; then every slice's terms get their numbers from tables that know the terms
 // of all texts so far. Word n-grams are dealt to some tables by their hash, so that each is filled by one thread. Words
-// come again and again, so the character n-grams of a word are looked up when the word is new and copied afterwards.
+// come again and again: the character n-grams of a word are listed once, and a text has the numbers of its words' lists.
 #pragma once
 
 #ifdef POSTGRES_H
@@ -22,6 +22,21 @@
 #include "core/text/vocabulary_builder.h"
 
 namespace retrain {
+
+// Lists of term ids, one after the other.
+struct TermLists {
+  std::vector<uint64_t> begin{0};  // of each list in ids, and the end of the last one
+  std::vector<uint32_t> ids;
+
+  size_t size() const noexcept { return begin.size() - 1; }
+  std::span<const uint32_t> list(size_t i) const noexcept {
+    return std::span(ids).subspan(begin[i], begin[i + 1] - begin[i]);
+  }
+  size_t bytes() const noexcept { return begin.capacity() * sizeof(uint64_t) + ids.capacity() * sizeof(uint32_t); }
+};
+
+// What a text is made of: a term's number, or with this bit that of a list of terms.
+inline constexpr uint32_t kListItem = 1u << 31;
 
 class TermReader {
  public:
@@ -62,18 +77,25 @@ class TermReader {
   // Numbers the terms of the slices, read in the order of the slices. Throws kLimitExceeded for too many distinct terms.
   void Number(std::span<Slice> slices, int threads, const Stop& stop);
 
-  // Appends the numbers of the terms of a slice's text, word n-grams first. Until the next Number.
-  void AppendTerms(const Slice& slice, size_t text, LargeVector<uint32_t>& out) const;
+  // Appends the items of a slice's text and gives how many terms they stand for. Until the next Number.
+  uint64_t AppendItems(const Slice& slice, size_t text, LargeVector<uint32_t>& out) const;
 
-  // All terms, with ids 0, 1, 2 …, and `numbers` changed into them. Nothing can be read afterwards.
-  VocabularyBuilder Finish(std::span<uint32_t> numbers);
+  // All terms, with ids 0, 1, 2 …, and the lists of them; the numbers of terms in `items` are changed into ids. Nothing can
+  // be read afterwards.
+  struct Terms {
+    VocabularyBuilder vocabulary;
+    TermLists lists;
+  };
+  Terms Finish(std::span<uint32_t> items);
 
   size_t bytes() const noexcept;
 
  private:
   static constexpr size_t kWordTables = std::tuple_size_v<decltype(Slice::word_terms_)>;
-  // A number is the table in its high bits and the term's id there in the others.
+  // A number is the table in its high bits and the term's id there in the others. Character n-grams are in lists alone, so
+  // that their table's number may have the bit of a list.
   static constexpr uint32_t kIdBits = 29;
+  static_assert(kWordTables << kIdBits <= kListItem);
 
   uint32_t NumberOf(size_t table, std::string_view term, uint32_t hash);
   void NumberWordNgrams(size_t table, std::span<Slice> slices, const Stop& stop);
@@ -82,9 +104,8 @@ class TermReader {
 
   AnalyzerConfig config_;
   std::array<VocabularyBuilder, kWordTables + 1> tables_;  // the last one for character n-grams
-  VocabularyBuilder words_;                                // padded words
-  std::vector<uint64_t> lists_{0};  // where the list of each word begins in list_numbers_, and the end
-  std::vector<uint32_t> list_numbers_;
+  VocabularyBuilder words_;                                // padded words, as their lists are numbered
+  TermLists lists_;
   std::vector<uint32_t> chars_;  // scratch
 };
 
