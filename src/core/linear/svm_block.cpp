@@ -159,17 +159,20 @@ Resumable SvmBlock::Start() {
 }
 
 // From the solution of a problem much like this one: in turns the rows of `part_` once, and those of them that moved until
-// they are still. Ends with a visit to all of them that finds none beyond `enough`.
+// they are still. Ends with a visit to all of them that finds none beyond `enough`, or of so many rows that there may be
+// stragglers none twice as far.
 Resumable SvmBlock::Adapt(float tolerance, float still, float enough) {
   lanes_.still = still;
   const int last = shared_.options.max_epochs;
+  if (alphas_.size() >= kRowsPerStraggler) enough *= 2;
+  tolerance_ = tolerance;
   int epoch = 0;
   for (bool within = false; !within && epoch < last;) {
     order_ = part_;
     std::fill(rest_.begin(), rest_.end(), uint8_t{0});
     for (Resumable all = Epoch(kAllRows); !all.Resume();) co_await Pause{};
     within = largest_violation_ <= enough;
-    for (++epoch; largest_violation_ > tolerance && epoch < last; ++epoch) {
+    for (++epoch; !Within() && epoch < last; ++epoch) {
       order_ = moved_;
       for (Resumable some = Epoch(kAllRows); !some.Resume();) co_await Pause{};
     }
@@ -184,10 +187,15 @@ Resumable SvmBlock::Solve(float tolerance, float still, int max_epochs) {
   std::fill(calm_.begin(), calm_.end(), uint8_t{0});
   for (int epoch = 0; epoch < max_epochs; ++epoch) {
     for (Resumable one = Epoch(kAllRows); !one.Resume();) co_await Pause{};
-    if (largest_violation_ > 2 * tolerance || beyond_ > alphas_.size() / kRowsPerStraggler) continue;
+    if (!Within()) continue;
     if (!skipped_) co_return;
     std::fill(rest_.begin(), rest_.end(), uint8_t{0});
   }
+}
+
+// Whether the epoch left all but a few stragglers within tolerance_.
+bool SvmBlock::Within() const {
+  return largest_violation_ <= 2 * tolerance_ && beyond_ <= alphas_.size() / kRowsPerStraggler;
 }
 
 Resumable SvmBlock::Epoch(int fold) {

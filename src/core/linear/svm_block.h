@@ -59,6 +59,7 @@ class SvmBlock {
   void BeginEpoch();
   void OpenChunk(int fold);
   bool EpochEnded() const;
+  bool Within() const;
   std::vector<uint32_t> AllRows() const;
   void NextBatch();
   void VisitBatch();
