@@ -33,6 +33,23 @@ TEST(LargeVector, ElementsAreAlignedAsTheirTypeAsks) {
   }
 }
 
+TEST(LargeVector, RoomFillsHugePages) {
+  LargeVector<uint32_t> values;
+  MakeRoom(values, 3);
+  EXPECT_LT(values.capacity(), 100u);
+  size_t moves = 0;
+  const uint32_t* at = nullptr;
+  for (uint32_t i = 0; i < 1'000'000; ++i) {
+    MakeRoom(values, 1);
+    values.push_back(i);
+    moves += values.data() != at;
+    at = values.data();
+  }
+  EXPECT_EQ(values.capacity() * sizeof(uint32_t) % LargeAllocator<uint32_t>::kHugePage, 0u);
+  EXPECT_LT(moves, 20u);
+  for (uint32_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], i);
+}
+
 TEST(LargeVector, WhatIsGivenAValueHasIt) {
   EXPECT_EQ(LargeVector<int>(5, 7), (LargeVector<int>{7, 7, 7, 7, 7}));
   LargeVector<int> zeros;

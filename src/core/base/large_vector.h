@@ -5,6 +5,7 @@
 #error "include core headers before postgres.h"
 #endif
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -63,5 +64,16 @@ class LargeAllocator {
 // resize() leaves new elements without a value.
 template <class T>
 using LargeVector = std::vector<T, LargeAllocator<T>>;
+
+// Makes room for `more` elements to be appended one by one. Growing by itself, a vector would not know that its block has
+// whole huge pages.
+template <class T>
+void MakeRoom(LargeVector<T>& values, std::size_t more) {
+  if (values.capacity() - values.size() >= more) return;
+  std::size_t n = std::max(2 * values.capacity(), values.size() + more);
+  constexpr std::size_t kPage = LargeAllocator<T>::kHugePage;
+  if (n * sizeof(T) >= LargeAllocator<T>::kHugeFrom) n = (n * sizeof(T) + kPage - 1) / kPage * kPage / sizeof(T);
+  values.reserve(n);
+}
 
 }  // namespace retrain

@@ -257,6 +257,7 @@ void Dataset::Keep(size_t waiting) {
     rows_[slot - 1] = row;
     return;
   }
+  MakeRoom(rows_, 1);
   rows_.push_back(row);
   slot = static_cast<uint32_t>(rows_.size());
   ++rows_of_[static_cast<size_t>(row.split)];

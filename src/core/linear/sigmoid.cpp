@@ -146,6 +146,10 @@ class SigmoidBlock {
     const auto n_near =
         static_cast<size_t>(std::count_if(nearness.begin(), nearness.end(), [&](float m) { return m > near; }));
     const size_t stride = std::max<size_t>(1, (nearness.size() - n_near) / kFarOthers);
+    const size_t n_own = static_cast<size_t>(
+        std::count_if(labels.begin(), labels.end(), [&](uint32_t label) { return label - first_ < used_; }));
+    rows_.reserve(n_own + n_near + (nearness.size() - n_near) / stride + 1);
+    margins_.reserve(rows_.capacity() * kLanes);
     size_t other = 0, far = 0;
     for (size_t i = 0; i < labels.size(); ++i) {
       if (row_weights[i] <= 0) continue;

@@ -61,8 +61,15 @@ constexpr uint32_t kChunkRows = 16384;
 
 }  // namespace
 
-SvmBlock::SvmBlock(SvmShared& shared, uint32_t block)
-    : shared_(shared), rows_(*shared.problem.rows), block_(block), rng_(shared.options.seed) {
+SvmBlock::SvmBlock(SvmShared& shared, uint32_t block, SvmArrays arrays)
+    : shared_(shared),
+      rows_(*shared.problem.rows),
+      block_(block),
+      weights_(std::move(arrays.weights)),
+      alphas_(std::move(arrays.alphas)),
+      full_weights_(std::move(arrays.full_weights)),
+      full_alphas_(std::move(arrays.full_alphas)),
+      rng_(shared.options.seed) {
   const size_t n = rows_.rows(), d = rows_.columns;
   weights_.assign(d + 1, LaneRow{});
   alphas_.assign(n, LaneRow{});

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/base/resumable.h"
@@ -34,14 +35,25 @@ struct SvmShared {
   std::atomic<uint32_t> fits_done{0};  // over all blocks; a block has 1 + folds of them
 };
 
+// The large arrays of a block. One that is done leaves them to the next: memory fresh from the system costs more than what
+// is written into it.
+struct SvmArrays {
+  LargeVector<LaneRow> weights, alphas, full_weights, full_alphas;
+};
+
 class SvmBlock {
  public:
-  SvmBlock(SvmShared& shared, uint32_t block);
+  SvmBlock(SvmShared& shared, uint32_t block, SvmArrays arrays);
   SvmBlock(const SvmBlock&) = delete;
   SvmBlock& operator=(const SvmBlock&) = delete;
 
   // Works for about 50 microseconds; true when the block's weights and held-out margins are written.
   bool Resume() { return work_.Resume(); }
+
+  // When it is done.
+  SvmArrays TakeArrays() {
+    return {std::move(weights_), std::move(alphas_), std::move(full_weights_), std::move(full_alphas_)};
+  }
 
   // Bytes of one block while it is being worked on; throws Error(kLimitExceeded).
   static uint64_t Bytes(uint64_t n_rows, uint64_t n_features, int folds);

@@ -105,16 +105,19 @@ class SvmFit final : public LinearFit {
         done = block->Resume();
       } while (!done && !budget.Expired());
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (done)
+      if (done) {
         ++done_;
-      else
+        spare_.push_back(block->TakeArrays());
+      } else {
         paused_.push_back(std::move(block));
+      }
     } while (!budget.Expired());
   }
 
   // Paused blocks go on before new ones begin, so there are never more blocks in memory than workers.
   std::unique_ptr<SvmBlock> Take() {
     uint32_t block;
+    SvmArrays arrays;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (!paused_.empty()) {
@@ -124,14 +127,19 @@ class SvmFit final : public LinearFit {
       }
       if (next_ == n_blocks_) return nullptr;
       block = next_++;
+      if (!spare_.empty()) {
+        arrays = std::move(spare_.back());
+        spare_.pop_back();
+      }
     }
-    return std::make_unique<SvmBlock>(shared_, block);
+    return std::make_unique<SvmBlock>(shared_, block, std::move(arrays));
   }
 
   SvmShared shared_;
   uint32_t n_blocks_ = 0;
   std::mutex mutex_;  // guards the members below while workers run
   std::deque<std::unique_ptr<SvmBlock>> paused_;
+  std::vector<SvmArrays> spare_;
   uint32_t next_ = 0;
   uint32_t done_ = 0;
 };

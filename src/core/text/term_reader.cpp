@@ -132,6 +132,7 @@ void TermReader::Number(std::span<Slice> slices, int threads, const Stop& stop) 
 
 uint64_t TermReader::AppendItems(const Slice& slice, size_t text, LargeVector<uint32_t>& out) const {
   const Slice::End begin = text > 0 ? slice.ends_[text - 1] : Slice::End{0, 0}, end = slice.ends_[text];
+  MakeRoom(out, end.word_terms - begin.word_terms + end.words - begin.words);
   out.insert(out.end(), slice.ids_.begin() + static_cast<ptrdiff_t>(begin.word_terms),
              slice.ids_.begin() + static_cast<ptrdiff_t>(end.word_terms));
   uint64_t terms = end.word_terms - begin.word_terms;
