@@ -48,8 +48,10 @@ Novelty FitNovelty(std::span<const NoveltyEvidence> known_rows, float unseen_idf
     known.push_back(row.known);
   }
   std::sort(scores.begin(), scores.end());
-  std::sort(known.begin(), known.end());
-  novelty.known_limit = known[static_cast<size_t>(static_cast<double>(share) * static_cast<double>(known.size() - 1))];
+  const auto limit =
+      known.begin() + static_cast<ptrdiff_t>(static_cast<double>(share) * static_cast<double>(known.size() - 1));
+  std::nth_element(known.begin(), limit, known.end());
+  novelty.known_limit = *limit;
   const size_t kept = std::min(scores.size(), kNoveltyScores);
   for (size_t j = 0; j < kept; ++j)
     novelty.scores.push_back(scores[kept == 1 ? 0 : j * (scores.size() - 1) / (kept - 1)]);

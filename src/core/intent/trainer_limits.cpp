@@ -47,6 +47,7 @@ Resumable IntentTrainer::LookAtHeldOutRows() {
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
   const size_t stride = std::max<size_t>(f.held_out_stride, f.labels.size() / kLimitRows);
   const bool judged = request_.config.target_precision > 0, networks = !f.parts.networks.empty();
+  f.unseen_rows.reserve(f.labels.size() / stride + 1);
   for (size_t i = 0; i < f.labels.size(); i += stride) {
     if (i / stride % kRowsPerLook == 0 && Pausing()) co_await Pause{};
     if (f.folds[i] == kNeverHeldOut) continue;

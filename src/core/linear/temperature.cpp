@@ -25,7 +25,7 @@ namespace retrain {
 namespace {
 
 // A temperature is one number: this many rows fix it to about a percent.
-constexpr size_t kSoftmaxRows = 6000;
+constexpr size_t kSoftmaxRows = 4000;
 // Relative; the step that was this small was the last, and its own error is far smaller.
 constexpr double kTemperatureError = 1e-3;
 // The first of the rows give the first guess, where there are some times as many.
