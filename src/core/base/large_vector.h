@@ -19,7 +19,8 @@
 namespace retrain {
 
 // Memory from the system comes page by page as it is touched, and a page costs about as much as writing it five times.
-// Blocks of several megabytes are put on huge pages where the system gives them to those who ask.
+// Blocks of half a megabyte and more are put on huge pages where the system gives them to those who ask. Such a block takes
+// whole pages, up to 2 MB more than its elements, which no capacity() tells.
 template <class T>
 class LargeAllocator {
  public:

@@ -1,4 +1,4 @@
-// Deals the rows of each label over the folds, in a seeded order.
+// Deals the rows of each label over the folds, in an order that their keys decide.
 #include "core/eval/folds.h"
 
 #include <algorithm>

@@ -193,7 +193,9 @@ Resumable IntentTrainer::Weigh() {
   uint64_t all_terms = 0;
   for (const uint32_t i : f.order) all_terms += dataset_.rows()[i].n_terms;
   const uint64_t kept = all_terms + f.order.size() * (uint64_t{f.parts.space.stats} + f.parts.space.embedding);
-  CheckBudget(dataset_.bytes() + kept * sizeof(SparseEntry) + f.order.size() * sizeof(float), "weighting the features");
+  CheckBudget(dataset_.bytes() + f.list_columns.bytes() + f.list_terms.capacity() * sizeof(uint32_t) +
+                  kept * sizeof(SparseEntry) + f.order.size() * sizeof(float),
+              "weighting the features");
   f.matrix.columns = f.parts.space.columns();
   f.matrix.begin.reserve(f.order.size() + 1);
   f.matrix.entries.reserve(kept);
