@@ -234,6 +234,13 @@ TEST(Calibrate, HugeMarginsDoNotOverflow) {
   for (const float value : p) EXPECT_NEAR(value, 1.0 / 3, 1e-6);
 }
 
+TEST(Calibration, RowsContradictByWhatIsSignificantAndMatters) {
+  EXPECT_FALSE(Contradicts(5.4, 165));
+  EXPECT_TRUE(Contradicts(5.5, 165));
+  EXPECT_FALSE(Contradicts(5.5, 2339));  // significant, and worth next to nothing to a row
+  EXPECT_TRUE(Contradicts(12, 2339));
+}
+
 // Only some of the rows of other classes are looked at. Which ones must not matter: without every hundredth row the sigmoids
 // are the same as far as anybody could tell.
 TEST(Calibration, SigmoidsHardlyMoveWithARowInAHundred) {

@@ -243,13 +243,10 @@ TEST(Floors, OutOfScope) {
   EXPECT_GE(accuracy, 0.90);
 }
 
-// One row in a hundred comes later: an incremental training answers as a full one.
+// One row in a hundred comes later: an incremental training answers as a full one. By chance one choice of rows is a tenth
+// of a percent better or worse than another: 2 to 12 of the 4 500 answers differ.
 TEST(Floors, AnIncrementalTrainingAnswersAsAFullOne) {
   const auto rows = ReadCsv("intent_en_clinc150.csv");
-  std::vector<Row> before;
-  size_t later = 0;
-  for (const Row& row : rows)
-    if (row.split != "train" || later++ % 100 != 0) before.push_back(row);
   const auto train = [](const std::vector<Row>& some, const TrainingResult* live) {
     TrainingRequest request;
     request.memory_budget = 1ull << 30;
@@ -263,19 +260,27 @@ TEST(Floors, AnIncrementalTrainingAnswersAsAFullOne) {
     }
     return trainer.result();
   };
-  const TrainingResult live = train(before, nullptr), full = train(rows, nullptr), incremental = train(rows, &live);
-  EXPECT_EQ(incremental.start.new_rows, 150u);
-  EXPECT_TRUE(incremental.start.calibration_kept) << incremental.start.reason;
-  EXPECT_LE(incremental.candidate.all.expected_calibration_error, 0.05);
-  const IntentModel a(full.artifact), b(incremental.artifact);
-  ScoringScratch x, y;
+  const TrainingResult full = train(rows, nullptr);
+  const IntentModel a(full.artifact);
   size_t tests = 0, equal = 0;
-  for (const Row& row : rows) {
-    if (row.split != "test") continue;
-    a.Margins(row.text, Stop{}, x);
-    b.Margins(row.text, Stop{}, y);
-    ++tests;
-    equal += a.Best(x) == b.Best(y);
+  for (const size_t choice : {0u, 20u, 40u, 60u, 80u}) {
+    std::vector<Row> before;
+    size_t seen = 0;
+    for (const Row& row : rows)
+      if (row.split != "train" || seen++ % 100 != choice) before.push_back(row);
+    const TrainingResult live = train(before, nullptr), incremental = train(rows, &live);
+    EXPECT_EQ(incremental.start.new_rows, 150u);
+    EXPECT_TRUE(incremental.start.calibration_kept) << incremental.start.reason;
+    EXPECT_LE(incremental.candidate.all.expected_calibration_error, 0.05);
+    const IntentModel b(incremental.artifact);
+    ScoringScratch x, y;
+    for (const Row& row : rows) {
+      if (row.split != "test") continue;
+      a.Margins(row.text, Stop{}, x);
+      b.Margins(row.text, Stop{}, y);
+      ++tests;
+      equal += a.Best(x) == b.Best(y);
+    }
   }
   EXPECT_GE(static_cast<double>(equal) / static_cast<double>(tests), 0.998) << equal << " of " << tests;
 }

@@ -75,7 +75,7 @@ std::vector<Terms> InBatches(const AnalyzerConfig& config, const std::vector<std
     }
   }
   EXPECT_GT(reader.bytes(), 0u);
-  const TermReader::Terms found = reader.Finish(items);
+  const TermReader::Terms found = reader.Finish({items});
   const VocabularyBuilder& vocabulary = found.vocabulary;
   std::vector<bool> seen(vocabulary.size());
   std::vector<Terms> all;
@@ -135,7 +135,7 @@ TEST(TermReader, TheNgramsOfAWordAreListedOnce) {
   }
   ASSERT_EQ(items.size(), 6u);
   EXPECT_EQ(items[0], items[4]);
-  const TermReader::Terms terms = reader.Finish(items);
+  const TermReader::Terms terms = reader.Finish({items});
   ASSERT_EQ(terms.lists.size(), 2u);
   EXPECT_EQ(terms.vocabulary.term(terms.lists.list(0)[0]), " ");
 }

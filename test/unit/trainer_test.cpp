@@ -131,6 +131,57 @@ TEST(Trainer, EveryPresetClassifierAndCalibrationServesAsItWasMeasured) {
   }
 }
 
+// Test rows are not analysed again for every version; what they are scored from must be what serving would find in them.
+TEST(Trainer, BothVersionsAreScoredBitForBitAsTheyServe) {
+  auto rows = Lessons(300);
+  for (size_t i = 4; i < rows.size(); i += 5)
+    rows[i].text += " entrega ENTREGA nunca vista " + std::to_string(7 * i) + "?";
+  const auto served = [&](const TrainingResult& result, std::span<const uint8_t> artifact) {
+    const IntentModel model(artifact);
+    ScoringScratch scratch;
+    std::vector<ScoredRow> scored;
+    for (const Row& row : rows) {
+      if (row.split != "test") continue;
+      model.Margins(row.text, Stop{}, scratch);
+      model.Probabilities(scratch);
+      const uint32_t best = model.Best(scratch);
+      const auto truth = static_cast<uint32_t>(std::find(result.labels.begin(), result.labels.end(), row.label) -
+                                               result.labels.begin());
+      scored.push_back({truth, best, scratch.probabilities[best], scratch.probabilities[truth]});
+    }
+    return Evaluate(scored);
+  };
+  for (const auto& [words, chars] :
+       {std::pair(NgramRange{1, 2}, NgramRange{2, 4}), {NgramRange{1, 1}, NgramRange{0, 0}}}) {
+    TrainingRequest first = Request();
+    first.config.analyzer.word_ngrams = words;
+    first.config.analyzer.char_ngrams = chars;
+    first.config.analyzer.text_stats = true;
+    TrainingRequest second = Request();
+    second.has_live = true;
+    second.live_artifact = Train(first, rows).artifact;
+    const std::vector<uint8_t> live = second.live_artifact;
+    const TrainingResult result = Train(second, rows);
+    ASSERT_TRUE(result.compared);
+    for (const auto& [of_training, of_serving] :
+         {std::pair(result.candidate.all, served(result, result.artifact)), {result.live.all, served(result, live)}}) {
+      EXPECT_EQ(of_training.log_loss, of_serving.log_loss);
+      EXPECT_EQ(of_training.mean_confidence, of_serving.mean_confidence);
+      EXPECT_EQ(of_training.confusion, of_serving.confusion);
+    }
+  }
+}
+
+// Test rows are read with the others: what only they say is no feature, however rare a feature may be.
+TEST(Trainer, WordsOfTestRowsAloneAreNoFeatures) {
+  auto rows = Lessons(150);
+  TrainingRequest request = Request();
+  request.config.min_df = 1e-9;
+  const TrainingResult before = Train(request, rows);
+  for (size_t i = 4; i < rows.size(); i += 5) rows[i].text += " onlyhere" + std::to_string(i);
+  EXPECT_EQ(Train(request, rows).features, before.features);
+}
+
 TEST(Trainer, ContributionsAndBiasAddUpToTheMargin) {
   const TrainingResult result = Train(Request(), Lessons(120));
   const IntentModel model(result.artifact);

@@ -59,11 +59,12 @@ struct Dataset::Batch {
     Split split = Split::kTrain;
     TextKey key{};
     uint64_t text_hash = 0;
-    size_t slice = 0, text_in_slice = 0;  // of a training row
+    size_t slice = 0, text_in_slice = 0;  // of a training or test row
+    size_t stats_in_slice = 0;            // of a training row
   };
   // Consecutive rows, read by one thread.
   struct Slice {
-    size_t first = 0, last = 0, training_rows = 0;
+    size_t first = 0, last = 0, texts = 0;
     std::vector<std::array<float, kTextStats>> stats;
   };
 
@@ -175,7 +176,7 @@ void Dataset::ReadBatch(const Stop& stop) {
     Batch::Slice& slice = batch.slices[s];
     batch.terms[s].Clear();
     slice.stats.clear();
-    slice.training_rows = 0;
+    slice.texts = 0;
     for (size_t i = slice.first; i < slice.last; ++i) {
       Batch::Row& row = batch.rows[i];
       const std::string_view text = batch.text(row);
@@ -192,11 +193,13 @@ void Dataset::ReadBatch(const Stop& stop) {
       }
       std::memcpy(&row.text_hash, hash.data(), sizeof row.text_hash);
       row.split = SplitOf(row.given_split, row.key);
-      if (row.split != Split::kTrain) continue;
+      if (row.split == Split::kValidation) continue;
       batch.terms[s].Read(text, stop);
-      if (config_.analyzer.text_stats) slice.stats.push_back(ComputeTextStats(text));
       row.slice = s;
-      row.text_in_slice = slice.training_rows++;
+      row.text_in_slice = slice.texts++;
+      if (row.split != Split::kTrain || !config_.analyzer.text_stats) continue;
+      row.stats_in_slice = slice.stats.size();
+      slice.stats.push_back(ComputeTextStats(text));
     }
   });
   reader_.Number(std::span(batch.terms).first(n_slices), threads_, stop);
@@ -237,7 +240,6 @@ void Dataset::Keep(size_t waiting) {
           std::tie(other.human, other.created_at, other_label, other.text_hash)))
       return;
   }
-  row.first_item = items_.size();
   row.embedding_begin = embeddings_.size();
   const std::span<const float> embedding = batch.embedding(from);
   embeddings_.insert(embeddings_.end(), embedding.begin(), embedding.end());
@@ -245,13 +247,16 @@ void Dataset::Keep(size_t waiting) {
     row.text_begin = kept_text_.size();
     row.text_size = static_cast<uint32_t>(from.text_size);
     kept_text_ += batch.text(from);
-  } else {
-    row.n_terms = static_cast<uint32_t>(reader_.AppendItems(batch.terms[from.slice], from.text_in_slice, items_));
-    row.n_items = static_cast<uint32_t>(items_.size() - row.first_item);
-    if (config_.analyzer.text_stats) {
-      row.stats_row = static_cast<uint32_t>(stats_.size());
-      stats_.push_back(batch.slices[from.slice].stats[from.text_in_slice]);
-    }
+  }
+  if (row.split != Split::kValidation) {
+    LargeVector<uint32_t>& items = row.split == Split::kTrain ? items_ : test_items_;
+    row.first_item = items.size();
+    row.n_terms = static_cast<uint32_t>(reader_.AppendItems(batch.terms[from.slice], from.text_in_slice, items));
+    row.n_items = static_cast<uint32_t>(items.size() - row.first_item);
+  }
+  if (row.split == Split::kTrain && config_.analyzer.text_stats) {
+    row.stats_row = static_cast<uint32_t>(stats_.size());
+    stats_.push_back(batch.slices[from.slice].stats[from.stats_in_slice]);
   }
   if (slot != 0) {
     rows_[slot - 1] = row;
@@ -268,13 +273,14 @@ void Dataset::Finish(const Stop& stop) {
   ReadBatch(stop);
   batch_.reset();
   slots_ = {};
-  TermReader::Terms terms = reader_.Finish(items_);
+  TermReader::Terms terms = reader_.Finish({items_, test_items_});
   vocabulary_ = std::move(terms.vocabulary);
   lists_ = std::move(terms.lists);
 }
 
 uint64_t Dataset::bytes() const noexcept {
-  uint64_t bytes = vocabulary_.bytes() + reader_.bytes() + lists_.bytes() + items_.capacity() * sizeof(uint32_t) +
+  uint64_t bytes = vocabulary_.bytes() + reader_.bytes() + lists_.bytes() +
+                   (items_.capacity() + test_items_.capacity()) * sizeof(uint32_t) +
                    stats_.capacity() * sizeof(stats_[0]) + kept_text_.capacity() +
                    embeddings_.capacity() * sizeof(float) + rows_.capacity() * sizeof(DatasetRow) +
                    slots_.capacity() * sizeof(uint32_t);
@@ -289,7 +295,6 @@ uint64_t Dataset::bytes() const noexcept {
 
 void Dataset::ReleaseTerms() {
   vocabulary_ = VocabularyBuilder();
-  lists_ = {};
   items_ = {};
   stats_ = {};
 }

@@ -42,7 +42,7 @@ struct LabelledMessage {
 struct DatasetRow {
   TextKey key;
   uint64_t text_hash;   // of the text as written: the last word between rows that differ in case only
-  uint64_t first_item;  // training rows: in Dataset::items()
+  uint64_t first_item;  // training and test rows: in Dataset::items()
   uint32_t n_items;
   uint32_t n_terms;  // that the items stand for
   uint32_t label;    // in Dataset::labels()
@@ -75,9 +75,10 @@ class Dataset {
   const LargeVector<DatasetRow>& rows() const noexcept { return rows_; }
   const std::vector<std::string>& labels() const noexcept { return labels_; }
   const VocabularyBuilder& vocabulary() const noexcept { return vocabulary_; }
-  // Of a training row: the ids of its terms in vocabulary(), and with kListItem numbers of lists() of them.
+  // Of a training or test row: the ids of its terms in vocabulary(), and with kListItem numbers of lists() of them.
   std::span<const uint32_t> items(const DatasetRow& row) const {
-    return std::span<const uint32_t>(items_).subspan(row.first_item, row.n_items);
+    const LargeVector<uint32_t>& items = row.split == Split::kTrain ? items_ : test_items_;
+    return std::span<const uint32_t>(items).subspan(row.first_item, row.n_items);
   }
   const TermLists& lists() const noexcept { return lists_; }
   const std::vector<std::array<float, kTextStats>>& stats() const noexcept { return stats_; }
@@ -94,7 +95,7 @@ class Dataset {
   uint64_t duplicates() const noexcept { return duplicates_; }
   uint64_t ignored() const noexcept { return ignored_; }
   uint64_t bytes() const noexcept;
-  // Forgets what only reading needed, before the fit takes its own memory.
+  // Forgets the terms and what training rows are made of, before the fit takes its own memory. Test rows keep their items.
   void ReleaseTerms();
 
  private:
@@ -117,7 +118,7 @@ class Dataset {
   std::unique_ptr<Batch> batch_;
   VocabularyBuilder vocabulary_;
   TermLists lists_;
-  LargeVector<uint32_t> items_;
+  LargeVector<uint32_t> items_, test_items_;
   std::vector<std::array<float, kTextStats>> stats_;
   std::vector<float> embeddings_;
   uint32_t embedding_size_ = 0;

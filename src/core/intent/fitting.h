@@ -59,6 +59,9 @@ struct IntentTrainer::Fitting {
   double tuned = 0;                  // share of that
   std::vector<uint8_t> unwanted;     // per provisional term, when widened
   std::vector<uint32_t> column_of;   // provisional term -> column, or kNoTerm
+  std::optional<IntentModel> live;   // as far as it can be read; its artifact stays in the request
+  // Likewise of the live version, for the terms of test rows. Empty: it reads texts in another way.
+  std::vector<uint32_t> live_column_of;
   TermLists list_columns;            // of each list of the dataset: the columns of its terms that have one, ascending
   std::vector<uint32_t> list_terms;  // of each list: its terms that are wanted
   IntentModelParts parts;

@@ -50,6 +50,33 @@ uint32_t* PlaceOf(uint32_t column, std::span<const SparseEntry> entries, std::sp
   return &places[at];
 }
 
+// Counts the columns that for_each hands to its sink, in the order in which they first come.
+template <class ForEach>
+void CountColumns(ScoringScratch& scratch, const ForEach& for_each) {
+  auto& entries = scratch.entries;
+  auto& places = scratch.places;
+  entries.clear();
+  scratch.unseen = 0;
+  places.assign(std::max<size_t>(kMinPlaces, std::min(places.size(), kKeptPlaces)), 0);
+  for_each([&](uint32_t column) {
+    if (column == kNoTerm) {
+      ++scratch.unseen;
+      return;
+    }
+    uint32_t* place = PlaceOf(column, entries, places);
+    if (*place != 0) {
+      entries[*place - 1].value += 1;
+      return;
+    }
+    entries.push_back({column, 1});
+    *place = static_cast<uint32_t>(entries.size());
+    if (2 * entries.size() < places.size()) return;
+    places.assign(2 * places.size(), 0);
+    for (size_t i = 0; i < entries.size(); ++i)
+      *PlaceOf(entries[i].column, entries, places) = static_cast<uint32_t>(i + 1);
+  });
+}
+
 std::vector<float> ReadFloats(ByteReader& in, size_t n) {
   const UnalignedArray<float> array(in.Take(uint64_t{n} * sizeof(float)));
   std::vector<float> values(n);
@@ -164,38 +191,30 @@ void IntentModel::ReadNovelty(std::span<const uint8_t> bytes) {
   novelty_ = std::move(novelty);
 }
 
-void IntentModel::CollectTerms(const Stop& stop, ScoringScratch& scratch) const {
-  auto& entries = scratch.entries;
-  auto& places = scratch.places;
-  entries.clear();
-  scratch.unseen = 0;
-  places.assign(std::max<size_t>(kMinPlaces, std::min(places.size(), kKeptPlaces)), 0);
-  scratch.analyzer->ForEachTerm(stop, [&](FeatureKind kind, std::string_view term) {
-    const uint32_t column = vocabulary_.Find(kind, term);
-    if (column == UINT32_MAX) {
-      ++scratch.unseen;
-      return;
-    }
-    uint32_t* place = PlaceOf(column, entries, places);
-    if (*place != 0) {
-      entries[*place - 1].value += 1;
-      return;
-    }
-    entries.push_back({column, 1});
-    *place = static_cast<uint32_t>(entries.size());
-    if (2 * entries.size() < places.size()) return;
-    places.assign(2 * places.size(), 0);
-    for (size_t i = 0; i < entries.size(); ++i)
-      *PlaceOf(entries[i].column, entries, places) = static_cast<uint32_t>(i + 1);
-  });
-}
-
 void IntentModel::Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch,
                           std::span<const float> embedding) const {
   if (space_.embedding > 0) CheckEmbedding(embedding, space_.embedding);
   if (!scratch.analyzer) scratch.analyzer.emplace(analyzer_);
   scratch.analyzer->Read(message, stop);
-  CollectTerms(stop, scratch);
+  CountColumns(scratch, [&](const auto& count) {
+    scratch.analyzer->ForEachTerm(
+        stop, [&](FeatureKind kind, std::string_view term) { count(vocabulary_.Find(kind, term)); });
+  });
+  WeighAndAdd(message, stop, scratch, embedding);
+}
+
+void IntentModel::MarginsOfTerms(std::span<const uint32_t> columns, std::string_view message, const Stop& stop,
+                                 ScoringScratch& scratch, std::span<const float> embedding) const {
+  if (space_.embedding > 0) CheckEmbedding(embedding, space_.embedding);
+  CountColumns(scratch, [columns](const auto& count) {
+    for (const uint32_t column : columns) count(column);
+  });
+  WeighAndAdd(message, stop, scratch, embedding);
+}
+
+// From counts to margins.
+void IntentModel::WeighAndAdd(std::string_view message, const Stop& stop, ScoringScratch& scratch,
+                              std::span<const float> embedding) const {
   auto& entries = scratch.entries;
   scratch.known_squares =
       WeightTerms(std::span(entries), sublinear_tf_, [this](uint32_t column) { return idf_[column]; });
@@ -243,9 +262,9 @@ uint64_t IntentModel::NetworkOwnBytes() const noexcept {
 
 uint32_t IntentModel::Best(const ScoringScratch& scratch) const {
   const auto& margins = scratch.margins;
-  uint32_t best = 0;
   if (calibration_.kind == CalibrationKind::kSigmoid) {
     // 1 / (1 + exp(z)) falls with z: no exp is needed to find the most probable class.
+    uint32_t best = 0;
     float lowest = INFINITY;
     for (uint32_t k = 0; k < n_classes_; ++k) {
       const float z = calibration_.slope[k] * margins[k] + calibration_.intercept[k];
@@ -254,9 +273,9 @@ uint32_t IntentModel::Best(const ScoringScratch& scratch) const {
     return best;
   }
   const bool falling = calibration_.kind == CalibrationKind::kSoftmax && calibration_.inverse_temperature < 0;
-  for (uint32_t k = 1; k < n_classes_; ++k)
-    if (falling ? margins[k] < margins[best] : margins[k] > margins[best]) best = k;
-  return best;
+  const float top =
+      falling ? *std::min_element(margins.begin(), margins.begin() + n_classes_) : LaneMax(margins.data(), n_classes_);
+  return static_cast<uint32_t>(std::find(margins.begin(), margins.begin() + n_classes_, top) - margins.begin());
 }
 
 void IntentModel::Probabilities(ScoringScratch& scratch) const {

@@ -107,6 +107,13 @@ class IntentModel final : public ServedModel {
   // is none of its dimension; a model without one takes no notice of it.
   void Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch,
                std::span<const float> embedding = {}) const;
+  // The same for a message whose n-grams have been looked up: the column of each in the order of Analyzer::ForEachTerm, kNoTerm
+  // for those that are no feature. The text itself is only asked for its statistics.
+  void MarginsOfTerms(std::span<const uint32_t> columns, std::string_view message, const Stop& stop,
+                      ScoringScratch& scratch, std::span<const float> embedding = {}) const;
+  // How it reads messages, and the terms that it knows: a term's number is its column.
+  const AnalyzerConfig& analyzer() const noexcept { return analyzer_; }
+  const VocabularyView& vocabulary() const noexcept { return vocabulary_; }
   // The most probable class of the margins last computed; the lowest index where several are equal.
   uint32_t Best(const ScoringScratch& scratch) const;
   // Fills scratch.probabilities from scratch.margins.
@@ -133,7 +140,8 @@ class IntentModel final : public ServedModel {
   void ReadNovelty(std::span<const uint8_t> bytes);
   uint64_t NetworkOwnBytes() const noexcept;
   void BlendMargins(const Stop& stop, ScoringScratch& scratch) const;
-  void CollectTerms(const Stop& stop, ScoringScratch& scratch) const;
+  void WeighAndAdd(std::string_view message, const Stop& stop, ScoringScratch& scratch,
+                   std::span<const float> embedding) const;
 
   AnalyzerConfig analyzer_;
   bool sublinear_tf_ = false;

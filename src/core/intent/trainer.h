@@ -142,7 +142,7 @@ class IntentTrainer final : public Training {
   Resumable LookAtHeldOutRows();
   Resumable LookAtValidationRows();
   Resumable Score();
-  Resumable ScoreVersion(const IntentModel& model, bool live);
+  Resumable ScoreVersion(const IntentModel& model, std::span<const uint32_t> column_of, bool live);
   std::vector<uint32_t> NumberLabels(const IntentModel& model);
   bool Check();
   Resumable MapLabels();
@@ -151,7 +151,7 @@ class IntentTrainer final : public Training {
   Resumable CrossValidate(TuningTrial& trial, std::vector<uint8_t>& right);
   bool IsWanted(uint32_t term) const;
   Resumable SelectVocabulary();
-  float WeighRow(const DatasetRow& row, std::vector<uint32_t>& columns, std::vector<SparseEntry>& entries) const;
+  float WeighRow(const DatasetRow& row, LargeVector<uint32_t>& place, std::vector<SparseEntry>& entries) const;
   void WeighClasses();
   void FindStart();
   bool MayKeepCalibration();
@@ -160,8 +160,11 @@ class IntentTrainer final : public Training {
   void KeepState();
   void CheckBudget(uint64_t needed, const char* what) const;
   void Encode();
-  ScoredRow ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
-                     ScoringScratch& scratch, bool* out_of_scope) const;
+  void OpenLive();
+  void LookUpTerms();
+  struct Scorer;
+  ScoredRow ScoreRow(const DatasetRow& row, const Scorer& scorer, ScoringScratch& scratch,
+                     std::vector<uint32_t>& columns, bool* out_of_scope) const;
   void CountDecision(const ScoredRow& scored, bool out_of_scope);
   void Conclude();
   bool Pausing() const noexcept { return budget_->Expired(); }

@@ -113,7 +113,8 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
   const uint64_t other_start = start != nullptr && start != &f.restart.start ? start->bytes() : 0;
   const uint64_t scored = folds < 2 ? fresh_rows.size() * uint64_t{n_classes} * sizeof(float) : 0;
-  CheckBudget(dataset_.bytes() + f.matrix.bytes() + f.restart.start.bytes() + other_start + scored +
+  const uint64_t columns = (f.column_of.capacity() + f.live_column_of.capacity()) * sizeof(uint32_t);
+  CheckBudget(dataset_.bytes() + columns + f.matrix.bytes() + f.restart.start.bytes() + other_start + scored +
                   classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, request_.threads,
                                        f.held_out_stride),
               "fitting");

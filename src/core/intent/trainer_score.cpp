@@ -16,14 +16,70 @@ constexpr size_t kMaxMisclassified = 100;
 
 }  // namespace
 
-ScoredRow IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& model, std::span<const uint32_t> label_of,
-                                  ScoringScratch& scratch, bool* out_of_scope) const {
-  model.Margins(dataset_.text(row), budget_->stop, scratch, dataset_.embedding(row));
+// A version that scores the test rows. column_of: the columns of the dataset's terms; empty: it reads the texts itself.
+struct IntentTrainer::Scorer {
+  const IntentModel& model;
+  std::vector<uint32_t> label_of;  // of its labels, in all_labels
+  std::span<const uint32_t> column_of;
+};
+
+void IntentTrainer::OpenLive() {
+  if (!request_.has_live) return;
+  try {
+    fitting_->live.emplace(request_.live_artifact);
+  } catch (const Error& error) {
+    result_.live_unreadable = error.message() + ": " + error.detail();
+  }
+}
+
+// Both versions score the very same rows, whose terms have been read once: a term is looked up in the live version's
+// vocabulary, not each time that a row has it. Terms that no test row has may be left out.
+void IntentTrainer::LookUpTerms() {
+  Fitting& f = *fitting_;
+  if (f.widened || request_.find_label_issues) f.column_of = {};
+  if (!f.live || f.column_of.empty() || f.live->analyzer() != request_.config.analyzer) return;
+  const VocabularyBuilder& vocabulary = dataset_.vocabulary();
+  std::vector<uint8_t> is_used(vocabulary.size());
+  for (const DatasetRow& row : dataset_.rows()) {
+    if (row.split != Split::kTest) continue;
+    for (const uint32_t item : dataset_.items(row)) {
+      if ((item & kListItem) == 0)
+        is_used[item] = 1;
+      else
+        for (const uint32_t term : dataset_.lists().list(item & ~kListItem)) is_used[term] = 1;
+    }
+  }
+  f.live_column_of.assign(vocabulary.size(), kNoTerm);
+  const size_t slices = (vocabulary.size() + kSliceTerms - 1) / kSliceTerms;
+  ParallelFor(slices, budget_->threads, [&](size_t slice) {
+    const size_t end = std::min<size_t>(vocabulary.size(), (slice + 1) * kSliceTerms);
+    for (auto term = static_cast<uint32_t>(slice * kSliceTerms); term < end && !budget_->stop.Requested(); ++term)
+      if (is_used[term])
+        f.live_column_of[term] = f.live->vocabulary().Find(vocabulary.kind(term), vocabulary.term(term));
+  });
+  budget_->stop.Poll();
+}
+
+ScoredRow IntentTrainer::ScoreRow(const DatasetRow& row, const Scorer& scorer, ScoringScratch& scratch,
+                                  std::vector<uint32_t>& columns, bool* out_of_scope) const {
+  const IntentModel& model = scorer.model;
+  if (scorer.column_of.empty()) {
+    model.Margins(dataset_.text(row), budget_->stop, scratch, dataset_.embedding(row));
+  } else {
+    columns.clear();
+    for (const uint32_t item : dataset_.items(row)) {
+      if ((item & kListItem) == 0)
+        columns.push_back(scorer.column_of[item]);
+      else
+        for (const uint32_t term : dataset_.lists().list(item & ~kListItem)) columns.push_back(scorer.column_of[term]);
+    }
+    model.MarginsOfTerms(columns, dataset_.text(row), budget_->stop, scratch, dataset_.embedding(row));
+  }
   const uint32_t best = model.Best(scratch);
   model.Probabilities(scratch);
-  ScoredRow scored{fitting_->class_of[row.label], label_of[best], scratch.probabilities[best], 0};
+  ScoredRow scored{fitting_->class_of[row.label], scorer.label_of[best], scratch.probabilities[best], 0};
   for (uint32_t k = 0; k < model.n_classes(); ++k)
-    if (label_of[k] == scored.truth) scored.truth_probability = scratch.probabilities[k];
+    if (scorer.label_of[k] == scored.truth) scored.truth_probability = scratch.probabilities[k];
   *out_of_scope = model.JudgeNovelty(scratch).out_of_scope;
   return scored;
 }
@@ -32,24 +88,19 @@ ScoredRow IntentTrainer::ScoreRow(const DatasetRow& row, const IntentModel& mode
 Resumable IntentTrainer::Score() {
   if (result_.failed || request_.find_label_issues) co_return;
   progress_ = {TrainingPhase::kEvaluating, 0, result_.test_rows * (request_.has_live ? 2 : 1), kEvaluatingFrom};
+  const Fitting& f = *fitting_;
   const IntentModel candidate(result_.artifact);
-  Resumable part = ScoreVersion(candidate, false);
+  Resumable part = ScoreVersion(candidate, f.column_of, false);
   while (!part.Resume()) co_await Pause{};
-  if (!request_.has_live) co_return;
-  std::optional<IntentModel> live;
-  try {
-    live.emplace(request_.live_artifact);
-  } catch (const Error& error) {
-    result_.live_unreadable = error.message() + ": " + error.detail();
-    co_return;
-  }
+  const std::optional<IntentModel>& live = f.live;
+  if (!live) co_return;
   const uint32_t needed = live->space().embedding, given = dataset_.embedding_size();
   if (needed > 0 && needed != given) {
     result_.live_unreadable = "it needs embeddings of " + std::to_string(needed) + " numbers, these rows have " +
                               (given > 0 ? std::to_string(given) : "none");
     co_return;
   }
-  part = ScoreVersion(*live, true);
+  part = ScoreVersion(*live, f.live_column_of, true);
   while (!part.Resume()) co_await Pause{};
   result_.compared = true;
 }
@@ -69,14 +120,15 @@ void IntentTrainer::CountDecision(const ScoredRow& scored, bool out_of_scope) {
 }
 
 // Rounds of one slice of test rows for each thread.
-Resumable IntentTrainer::ScoreVersion(const IntentModel& model, bool live) {
-  const std::vector<uint32_t> label_of = NumberLabels(model);
+Resumable IntentTrainer::ScoreVersion(const IntentModel& model, std::span<const uint32_t> column_of, bool live) {
+  const Scorer scorer{model, NumberLabels(model), column_of};
   std::vector<const DatasetRow*> rows;
   for (const DatasetRow& row : dataset_.rows())
     if (row.split == Split::kTest) rows.push_back(&row);
   std::vector<ScoredRow> all(rows.size()), recent;
   std::unique_ptr<bool[]> out_of_scope(new bool[rows.size()]);
   std::vector<ScoringScratch> scratch(static_cast<size_t>(std::max(request_.threads, 1)));
+  std::vector<std::vector<uint32_t>> columns(scratch.size());
   std::vector<size_t> begin(scratch.size() + 1);
   const size_t slice_rows = model.slow() ? kSliceRows / 32 : kSliceRows;
   for (size_t next = 0; next < rows.size();) {
@@ -89,7 +141,7 @@ Resumable IntentTrainer::ScoreVersion(const IntentModel& model, bool live) {
     begin[used] = next;
     ParallelFor(used, budget_->threads, [&](size_t task) {
       for (size_t i = begin[task]; i < begin[task + 1]; ++i)
-        all[i] = ScoreRow(*rows[i], model, label_of, scratch[task], &out_of_scope[i]);
+        all[i] = ScoreRow(*rows[i], scorer, scratch[task], columns[task], &out_of_scope[i]);
     });
     progress_.done += next - begin[0];
     if (Pausing()) co_await Pause{};

@@ -9,8 +9,8 @@ namespace retrain {
 namespace {
 
 // An incremental training fits the calibration again once this share of the rows has changed since it was fitted, or when
-// twice the new rows' log-likelihood ratio says so: chi-square with one degree of freedom, 0.1 %.
-constexpr double kMaxUncalibrated = 0.05, kContradiction = 10.83;
+// the new rows contradict it.
+constexpr double kMaxUncalibrated = 0.05;
 
 }  // namespace
 
@@ -68,11 +68,10 @@ bool IntentTrainer::MayKeepCalibration() {
     start.reason = "target_precision needs held-out rows";
     return false;
   }
-  try {
-    fitting_->live_novelty = IntentModel(request_.live_artifact).novelty();
-  } catch (const Error& error) {
-    start.reason = error.message() + ": " + error.detail();
-  }
+  if (f.live)
+    fitting_->live_novelty = f.live->novelty();
+  else
+    start.reason = result_.live_unreadable;
   return start.reason.empty();
 }
 
@@ -96,8 +95,7 @@ Calibration IntentTrainer::LiveCalibration(bool known_only) const {
   return calibration;
 }
 
-// The new rows under the live version's weights are held-out rows. Its temperature stays unless they contradict it: a
-// likelihood-ratio test against the temperature that suits them best.
+// The new rows under the live version's weights are held-out rows. Its temperature stays unless they contradict it.
 bool IntentTrainer::CalibrationHolds() {
   const Fitting& f = *fitting_;
   const std::vector<uint32_t>& in_state = f.restart.label_in_state;
@@ -122,7 +120,7 @@ bool IntentTrainer::CalibrationHolds() {
       BestInverseTemperature(live, margins, labels, weights, n_classes, budget_->threads, budget_->stop);
   const double gain = NegativeLogLikelihood(live, margins, labels, n_classes, budget_->stop) -
                       NegativeLogLikelihood(best, margins, labels, n_classes, budget_->stop);
-  if (2 * gain <= kContradiction) return true;
+  if (!Contradicts(gain, labels.size())) return true;
   result_.start.reason = "the new rows contradict the live version's calibration";
   return false;
 }

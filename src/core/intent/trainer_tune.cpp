@@ -25,8 +25,6 @@ constexpr double kCandidates[] = {3, 1, 0.5, 0.25, 0.1, 10};
 // test rows.
 constexpr double kStandardErrors = 2;
 
-bool SameRange(const NgramRange& a, const NgramRange& b) { return a.min == b.min && a.max == b.max; }
-
 // N-grams to try beside the configured ones, those with the fewest features first.
 std::vector<TuningTrial> FeatureSets(const IntentConfig& config) {
   static constexpr std::pair<NgramRange, NgramRange> kSets[] = {
@@ -35,7 +33,7 @@ std::vector<TuningTrial> FeatureSets(const IntentConfig& config) {
   sets[0].word_ngrams = config.analyzer.word_ngrams;
   sets[0].char_ngrams = config.analyzer.char_ngrams;
   for (const auto& [words, chars] : kSets) {
-    if (SameRange(words, sets[0].word_ngrams) && SameRange(chars, sets[0].char_ngrams)) continue;
+    if (words == sets[0].word_ngrams && chars == sets[0].char_ngrams) continue;
     sets.push_back({words, chars, 0, 0, 0, false});
   }
   for (TuningTrial& set : sets) set.c = config.c;
@@ -75,8 +73,7 @@ Resumable IntentTrainer::Tune() {
     while (!part.Resume()) co_await Pause{};
   }
   for (TuningTrial& trial : result_.tuning)
-    trial.chosen = trial.c == best.c && SameRange(trial.word_ngrams, best.word_ngrams) &&
-                   SameRange(trial.char_ngrams, best.char_ngrams);
+    trial.chosen = trial.c == best.c && trial.word_ngrams == best.word_ngrams && trial.char_ngrams == best.char_ngrams;
   f.tuning = false;
   progress_ = {TrainingPhase::kWeighting, 0, all.size(), kWeightingFrom};
   f.duals.reset();
@@ -98,8 +95,8 @@ Resumable IntentTrainer::Compare(const TuningTrial& candidate, TuningTrial& best
   Fitting& f = *fitting_;
   TuningTrial trial = candidate;
   AnalyzerConfig& analyzer = result_.config.analyzer;
-  const bool weigh = f.matrix.rows() == 0 || !SameRange(analyzer.word_ngrams, trial.word_ngrams) ||
-                     !SameRange(analyzer.char_ngrams, trial.char_ngrams);
+  const bool weigh =
+      f.matrix.rows() == 0 || analyzer.word_ngrams != trial.word_ngrams || analyzer.char_ngrams != trial.char_ngrams;
   if (weigh) {
     analyzer.word_ngrams = trial.word_ngrams;
     analyzer.char_ngrams = trial.char_ngrams;

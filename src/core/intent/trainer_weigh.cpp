@@ -14,6 +14,9 @@ namespace {
 // Terms that are counted between two looks at the clock: some milliseconds.
 constexpr uint64_t kRoundTerms = uint64_t{1} << 20;
 
+// Threads that count terms: each has a table of all terms.
+constexpr int kMaxCounters = 4;
+
 // Lists of terms between two looks at the clock.
 constexpr size_t kListsPerLook = 1024;
 
@@ -49,24 +52,30 @@ Resumable IntentTrainer::SelectVocabulary() {
       f.unwanted[term] = !IsWanted(term);
     }
   }
-  std::vector<uint32_t> document_frequency(vocabulary.size());
-  std::vector<uint64_t> corpus_frequency(vocabulary.size());
-  std::vector<uint32_t> last_row(vocabulary.size(), UINT32_MAX);
-  const auto ranges = static_cast<size_t>(std::max(request_.threads, 1));
+  // What counting touches of a term lies together: most of the time goes by waiting for it.
+  struct Count {
+    uint64_t times = 0;
+    uint32_t rows = 0, last_row = UINT32_MAX;
+  };
+  const auto shares = static_cast<size_t>(std::clamp(request_.threads, 1, kMaxCounters));
+  CheckBudget(dataset_.bytes() + vocabulary.size() * (shares * sizeof(Count) + sizeof(uint32_t) + sizeof(uint64_t)),
+              "counting the n-grams");
+  std::vector<LargeVector<Count>> counts(shares);
+  for (LargeVector<Count>& share : counts) share.assign(vocabulary.size(), Count{});
   for (size_t first = 0, next = 0; first < f.order.size(); first = next) {
-    for (uint64_t terms = 0; next < f.order.size() && terms < kRoundTerms; ++next)
+    for (uint64_t terms = 0; next < f.order.size() && terms < shares * kRoundTerms; ++next)
       terms += dataset_.rows()[f.order[next]].n_terms;
-    // Every thread reads all rows and counts the terms of a range of its own.
-    ParallelFor(ranges, budget_->threads, [&](size_t range) {
-      const auto low = static_cast<uint32_t>(vocabulary.size() * uint64_t{range} / ranges);
-      const auto width = static_cast<uint32_t>(vocabulary.size() * uint64_t{range + 1} / ranges) - low;
-      for (size_t i = first; i < next && !budget_->stop.Requested(); ++i) {
+    // Every thread counts the terms of some rows by itself.
+    ParallelFor(shares, budget_->threads, [&](size_t share) {
+      Count* const of = counts[share].data();
+      const size_t end = first + (next - first) * (share + 1) / shares;
+      for (size_t i = first + (next - first) * share / shares; i < end && !budget_->stop.Requested(); ++i) {
         const uint32_t row = f.order[i];
         const auto count = [&](uint32_t term) {
-          if (term - low >= width || (f.widened && f.unwanted[term])) return;
-          ++corpus_frequency[term];
-          document_frequency[term] += last_row[term] != row;
-          last_row[term] = row;
+          if (f.widened && f.unwanted[term]) return;
+          ++of[term].times;
+          of[term].rows += of[term].last_row != row;
+          of[term].last_row = row;
         };
         for (const uint32_t item : dataset_.items(dataset_.rows()[row])) {
           if ((item & kListItem) == 0)
@@ -79,6 +88,16 @@ Resumable IntentTrainer::SelectVocabulary() {
     budget_->stop.Poll();
     if (Pausing()) co_await Pause{};
   }
+  std::vector<uint32_t> document_frequency(vocabulary.size());
+  std::vector<uint64_t> corpus_frequency(vocabulary.size());
+  for (const LargeVector<Count>& share : counts) {
+    for (uint32_t term = 0; term < vocabulary.size(); ++term) {
+      document_frequency[term] += share[term].rows;
+      corpus_frequency[term] += share[term].times;
+    }
+    if (Pausing()) co_await Pause{};
+  }
+  counts = {};
   IntentConfig& config = result_.config;
   config.min_df = ChosenMinDf(request_.config, f.all_rows);
   co_await Pause{};
@@ -125,36 +144,40 @@ Resumable IntentTrainer::SelectVocabulary() {
   }
 }
 
-// Appends the row's features to `entries` and gives how much of the row is known to the others: a feature that would not
-// be one without it is not.
-float IntentTrainer::WeighRow(const DatasetRow& row, std::vector<uint32_t>& columns,
+// Appends the row's features to `entries`, terms in the order in which the row has them first, and gives how much of the row
+// is known to the others: a feature that would not be one without it is not. `place` is 0 for every column, before as after.
+float IntentTrainer::WeighRow(const DatasetRow& row, LargeVector<uint32_t>& place,
                               std::vector<SparseEntry>& entries) const {
   const Fitting& f = *fitting_;
-  columns.clear();
-  uint64_t n_terms = 0;
+  const size_t first = entries.size();
+  uint64_t unseen = 0;
+  const auto count = [&](uint32_t column) {
+    uint32_t& at = place[column];
+    if (at != 0) {
+      entries[first + at - 1].value += 1;
+      return;
+    }
+    entries.push_back({column, 1});
+    at = static_cast<uint32_t>(entries.size() - first);
+  };
   for (const uint32_t item : dataset_.items(row)) {
     if ((item & kListItem) != 0) {
       const std::span<const uint32_t> list = f.list_columns.list(item & ~kListItem);
-      columns.insert(columns.end(), list.begin(), list.end());
-      n_terms += f.list_terms[item & ~kListItem];
+      for (const uint32_t column : list) count(column);
+      unseen += f.list_terms[item & ~kListItem] - list.size();
     } else if (!f.widened || !f.unwanted[item]) {
-      ++n_terms;
-      if (f.column_of[item] != kNoTerm) columns.push_back(f.column_of[item]);
+      if (f.column_of[item] != kNoTerm)
+        count(f.column_of[item]);
+      else
+        ++unseen;
     }
-  }
-  std::sort(columns.begin(), columns.end());
-  const size_t first = entries.size();
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (i > 0 && columns[i] == columns[i - 1])
-      entries.back().value += 1;
-    else
-      entries.push_back({columns[i], 1});
   }
   const auto terms = std::span(entries).subspan(first);
   const auto is_lone = [&f](const SparseEntry& entry) { return f.parts.idf[entry.column] >= f.lone_idf; };
-  uint64_t unseen = n_terms - columns.size();
-  for (const auto& entry : terms)
+  for (const auto& entry : terms) {
+    place[entry.column] = 0;
     if (is_lone(entry)) unseen += static_cast<uint64_t>(entry.value);
+  }
   const double squares =
       WeightTerms(terms, request_.config.sublinear_tf, [&f](uint32_t column) { return f.parts.idf[column]; });
   double shared = 0;
@@ -170,10 +193,11 @@ float IntentTrainer::WeighRow(const DatasetRow& row, std::vector<uint32_t>& colu
 Resumable IntentTrainer::Weigh() {
   struct Slice {
     size_t first, last;
-    std::vector<uint32_t> columns;
+    LargeVector<uint32_t> place;  // per term that is a feature
     std::vector<SparseEntry> entries;
     std::vector<uint64_t> ends;  // in entries, per row
     std::vector<float> known;    // likewise
+    size_t first_entry = 0;      // in the matrix
   };
   Fitting& f = *fitting_;
   progress_ = {TrainingPhase::kWeighting, 0, f.order.size(), kWeightingFrom};
@@ -193,7 +217,8 @@ Resumable IntentTrainer::Weigh() {
   uint64_t all_terms = 0;
   for (const uint32_t i : f.order) all_terms += dataset_.rows()[i].n_terms;
   const uint64_t kept = all_terms + f.order.size() * (uint64_t{f.parts.space.stats} + f.parts.space.embedding);
-  CheckBudget(dataset_.bytes() + f.list_columns.bytes() + f.list_terms.capacity() * sizeof(uint32_t) +
+  const uint64_t places = static_cast<uint64_t>(std::max(request_.threads, 1)) * f.parts.space.terms();
+  CheckBudget(dataset_.bytes() + f.list_columns.bytes() + (f.list_terms.capacity() + places) * sizeof(uint32_t) +
                   kept * sizeof(SparseEntry) + f.order.size() * sizeof(float),
               "weighting the features");
   f.matrix.columns = f.parts.space.columns();
@@ -201,6 +226,7 @@ Resumable IntentTrainer::Weigh() {
   f.matrix.entries.reserve(kept);
   const auto& rows = dataset_.rows();
   std::vector<Slice> slices(static_cast<size_t>(std::max(request_.threads, 1)));
+  for (Slice& slice : slices) slice.place.assign(f.parts.space.terms(), 0);
   for (size_t next = 0; next < f.order.size();) {
     size_t used = 0;
     for (; used < slices.size() && next < f.order.size(); ++used) {
@@ -216,17 +242,25 @@ Resumable IntentTrainer::Weigh() {
       slice.ends.clear();
       slice.known.clear();
       for (size_t i = slice.first; i < slice.last && !budget_->stop.Requested(); ++i) {
-        slice.known.push_back(WeighRow(rows[f.order[i]], slice.columns, slice.entries));
+        slice.known.push_back(WeighRow(rows[f.order[i]], slice.place, slice.entries));
         slice.ends.push_back(slice.entries.size());
       }
     });
     budget_->stop.Poll();
+    size_t all = f.matrix.entries.size();
     for (size_t task = 0; task < used; ++task) {
-      const Slice& slice = slices[task];
-      for (const uint64_t end : slice.ends) f.matrix.begin.push_back(f.matrix.entries.size() + end);
-      f.matrix.entries.insert(f.matrix.entries.end(), slice.entries.begin(), slice.entries.end());
+      Slice& slice = slices[task];
+      slice.first_entry = all;
+      for (const uint64_t end : slice.ends) f.matrix.begin.push_back(all + end);
+      all += slice.entries.size();
       f.known.insert(f.known.end(), slice.known.begin(), slice.known.end());
     }
+    f.matrix.entries.resize(all);
+    ParallelFor(used, budget_->threads, [&](size_t task) {
+      const Slice& slice = slices[task];
+      std::copy(slice.entries.begin(), slice.entries.end(),
+                f.matrix.entries.begin() + static_cast<ptrdiff_t>(slice.first_entry));
+    });
     progress_.done = next;
     progress_.percent = kWeightingFrom + (kFittingFrom - kWeightingFrom) * static_cast<double>(next) /
                                              static_cast<double>(progress_.total);
@@ -236,11 +270,13 @@ Resumable IntentTrainer::Weigh() {
     f.labels.push_back(f.class_of[rows[i].label]);
     f.row_weights.push_back(rows[i].weight * static_cast<float>(rows[i].human ? request_.human_weight : 1));
   }
-  f.column_of = {};
   f.list_columns = {};
   f.list_terms = {};
   if (f.tuning) co_return;
   f.unwanted = {};
+  OpenLive();
+  co_await Pause{};
+  LookUpTerms();
   dataset_.ReleaseTerms();
 }
 

@@ -37,6 +37,11 @@ double BestInverseTemperature(const Calibration& calibration, std::span<const fl
                               std::span<const uint32_t> labels, std::span<const float> row_weights, uint32_t n_classes,
                               int threads, const Stop& stop);
 
+// Whether rows that a temperature was not fitted on contradict it; gain: the nats by which their log-likelihood rises under
+// the temperature that suits them best. A likelihood-ratio test, that holds any difference against a temperature once rows
+// are very many, and therefore also a bound on what the difference is worth to a row.
+bool Contradicts(double gain, uint64_t rows) noexcept;
+
 // The sum over rows of -log p(label), in nats; polls `stop`.
 double NegativeLogLikelihood(const Calibration& calibration, std::span<const float> margins,
                              std::span<const uint32_t> labels, uint32_t n_classes, const Stop& stop);

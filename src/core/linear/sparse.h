@@ -14,7 +14,7 @@ struct SparseEntry {
   float value;
 };
 
-// n rows; row i is entries[begin[i] .. begin[i+1]), columns strictly ascending within a row and below `columns`.
+// n rows; row i is entries[begin[i] .. begin[i+1]), columns distinct within a row and below `columns`.
 struct SparseMatrix {
   std::vector<uint64_t> begin{0};
   LargeVector<SparseEntry> entries;

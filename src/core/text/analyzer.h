@@ -31,6 +31,7 @@ struct NgramRange {
   uint8_t min = 0;  // 0: off
   uint8_t max = 0;
   bool enabled() const noexcept { return max != 0; }
+  friend bool operator==(const NgramRange&, const NgramRange&) noexcept = default;
 };
 
 struct AnalyzerConfig {
@@ -39,6 +40,7 @@ struct AnalyzerConfig {
   NgramRange char_ngrams{2, 4};
   bool text_stats = false;
   uint8_t min_token_chars = 2;  // shorter runs of word characters are no tokens
+  friend bool operator==(const AnalyzerConfig&, const AnalyzerConfig&) noexcept = default;
 };
 
 // The statistics of the message as a whole that the router uses, each scaled into about [0, 1] by a fixed rule.

@@ -144,12 +144,13 @@ uint64_t TermReader::AppendItems(const Slice& slice, size_t text, LargeVector<ui
   return terms;
 }
 
-TermReader::Terms TermReader::Finish(std::span<uint32_t> items) {
+TermReader::Terms TermReader::Finish(std::initializer_list<std::span<uint32_t>> items) {
   std::array<uint32_t, kWordTables + 1> first{};
   for (size_t table = 1; table < tables_.size(); ++table) first[table] = first[table - 1] + tables_[table - 1].size();
   const auto id_of = [&first](uint32_t number) { return first[number >> kIdBits] + (number & ((1u << kIdBits) - 1)); };
-  for (uint32_t& item : items)
-    if ((item & kListItem) == 0) item = id_of(item);
+  for (const std::span<uint32_t> part : items)
+    for (uint32_t& item : part)
+      if ((item & kListItem) == 0) item = id_of(item);
   for (uint32_t& number : lists_.ids) number = id_of(number);
   words_ = VocabularyBuilder();
   return {VocabularyBuilder::Join(tables_), std::exchange(lists_, {})};

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -80,13 +81,13 @@ class TermReader {
   // Appends the items of a slice's text and gives how many terms they stand for. Until the next Number.
   uint64_t AppendItems(const Slice& slice, size_t text, LargeVector<uint32_t>& out) const;
 
-  // All terms, with ids 0, 1, 2 …, and the lists of them; the numbers of terms in `items` are changed into ids. Nothing can
-  // be read afterwards.
+  // All terms, with ids 0, 1, 2 …, and the lists of them; the numbers of terms among the items, wherever those were put, are
+  // changed into ids. Nothing can be read afterwards.
   struct Terms {
     VocabularyBuilder vocabulary;
     TermLists lists;
   };
-  Terms Finish(std::span<uint32_t> items);
+  Terms Finish(std::initializer_list<std::span<uint32_t>> items);
 
   size_t bytes() const noexcept;
 
