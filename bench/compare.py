@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 
-from peer import expected_calibration_error
+from peer import calibration_error_by_chance, expected_calibration_error
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -43,6 +43,7 @@ COLUMNS = [
     "growth MB",
     "accuracy %",
     "ECE",
+    "by chance",
     "artifact MB",
     "1 message ms",
     "messages/s",
@@ -55,7 +56,8 @@ features and 5-fold CalibratedClassifierCV(LinearSVC), a process each. fastText:
 default of 0.1 learns too little here).
 liblinear: only its train program on features made beforehand; no text processing, one fit, no class weights, no calibration.
 Memory: peak is the highest resident memory of the fitting process (pg_retrain: the backend, shared buffers it touched
-included); growth is what the fit added to it. ECE: expected calibration error of the first answer, 15 bins, lower is better.
+included); growth is what the fit added to it. ECE: expected calibration error of the first answer, 15 bins, lower is better;
+by chance: what it would be on average on so many rows, were every answer right with just the probability that it states.
 1 message: median of single calls (predict_proba; predict_intent from PL/pgSQL; fastText: a line to a running process).
 messages/s: all test rows at once with probabilities, one process (liblinear: labels only, from ready features).
 n.a.: not available, the program has no such thing."""
@@ -133,7 +135,9 @@ def measure_ours(args, preset, dataset, fit_only, number):
     rows = list(csv.reader(io.StringIO(psql(args, SCORE_SQL.format(dataset=dataset, model=model)))))
     correct = [truth == predicted for truth, predicted, _ in rows]
     result["accuracy"] = sum(correct) / len(correct)
-    result["ece"] = expected_calibration_error([float(row[2]) for row in rows], correct)
+    confidence = [float(row[2]) for row in rows]
+    result["ece"] = expected_calibration_error(confidence, correct)
+    result["ece_by_chance"] = calibration_error_by_chance(confidence)
     single, rate = psql(args, SPEED_SQL.format(dataset=dataset, model=model)).split()
     result["one_message_ms"], result["messages_per_second"] = float(single), float(rate)
     return result
@@ -203,6 +207,7 @@ def table_row(name, results):
         show(max(growth) if growth else None, "{:.0f}"),
         show(first.get("accuracy"), "{:.2f}", 100),
         show(first.get("ece"), "{:.3f}"),
+        show(first.get("ece_by_chance"), "{:.3f}"),
         show(first.get("artifact_bytes"), "{:.2f}", 1e-6),
         show(first.get("one_message_ms"), "{:.3f}"),
         show(first.get("messages_per_second"), "{:,.0f}"),

@@ -4,13 +4,15 @@
 usage: peer.py PEER PREFIX [--fit-only]
 
 PREFIX is what prepare.py wrote to. Keys: fit_seconds, peak_mb (highest resident memory of the fitting process), growth_mb
-(the part of it above what was resident when the fit began), accuracy, ece, artifact_bytes, one_message_ms, messages_per_second.
+(the part of it above what was resident when the fit began), accuracy, ece, ece_by_chance, artifact_bytes, one_message_ms,
+messages_per_second.
 """
 
 import csv
 import json
 import os
 import pickle
+import random
 import resource
 import statistics
 import subprocess
@@ -18,6 +20,7 @@ import sys
 import time
 
 BINS = 15
+CHANCE_DRAWS = 200
 SINGLE_CALLS = 200
 
 
@@ -36,6 +39,14 @@ def expected_calibration_error(confidence, correct):
         entry[1] += value
         entry[2] += hit
     return sum(abs(value - hits) for _, value, hits in sums) / len(confidence)
+
+
+def calibration_error_by_chance(confidence):
+    """What expected_calibration_error() is on average where every answer is right with just the probability it states."""
+    rng = random.Random(42)
+    values = [float(value) for value in confidence]
+    draws = (expected_calibration_error(values, [rng.random() < value for value in values]) for _ in range(CHANCE_DRAWS))
+    return sum(draws) / CHANCE_DRAWS
 
 
 def resident_mb(key):
@@ -117,6 +128,7 @@ def run_sklearn(prefix, features, jobs, fit_only):
     result.update(
         accuracy=sum(correct) / len(correct),
         ece=expected_calibration_error(confidence, correct),
+        ece_by_chance=calibration_error_by_chance(confidence),
         artifact_bytes=len(pickle.dumps(pipeline)),
         one_message_ms=1000 * statistics.median(single),
         messages_per_second=len(test_texts) / repeat_for(1.0, lambda: pipeline.predict_proba(test_texts)),
@@ -170,6 +182,7 @@ def run_fasttext(prefix, fit_only):
     result.update(
         accuracy=sum(correct) / len(correct),
         ece=expected_calibration_error(confidence, correct),
+        ece_by_chance=calibration_error_by_chance(confidence),
         artifact_bytes=os.path.getsize(model + ".bin"),
         one_message_ms=fasttext_latency(predict, lines),
         messages_per_second=bulk_rate(lines, lambda name: run_command(*predict, name, "1")[0], prefix),
