@@ -95,17 +95,22 @@ def union_features():
     )
 
 
-def run_sklearn(prefix, features, jobs, fit_only):
-    import joblib
-    import numpy
+def sklearn_recipe(features, jobs):
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import LinearSVC
 
+    svm = LinearSVC(C=1, class_weight="balanced", random_state=42)
+    return make_pipeline(features, CalibratedClassifierCV(svm, cv=5, n_jobs=jobs))
+
+
+def run_sklearn(prefix, features, jobs, fit_only):
+    import joblib
+    import numpy
+
     texts, intents = load(prefix, "train")
     intents = numpy.array(intents)
-    svm = LinearSVC(C=1, class_weight="balanced", random_state=42)
-    pipeline = make_pipeline(features, CalibratedClassifierCV(svm, cv=5, n_jobs=jobs))
+    pipeline = sklearn_recipe(features, jobs)
     before = resident_mb("VmRSS")
     start = time.perf_counter()
     # Threads, not processes: the solver releases the interpreter lock and one process' peak memory says it all.
