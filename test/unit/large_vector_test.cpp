@@ -24,13 +24,24 @@ TEST(LargeVector, ElementsAreAlignedAsTheirTypeAsks) {
     float at[16];
   };
   using Allocator = LargeAllocator<Lanes>;
-  for (const size_t n : {size_t{1}, Allocator::kHugeFrom / sizeof(Lanes), size_t{100'000}}) {
+  for (const size_t n : {size_t{1}, Allocator::kHugePage / sizeof(Lanes), size_t{100'000}}) {
     LargeVector<Lanes> lanes(n);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(lanes.data()) % 64, 0u);
-    if (n * sizeof(Lanes) >= Allocator::kHugeFrom) {
+    if (n * sizeof(Lanes) >= Allocator::kHugePage) {
       EXPECT_EQ(reinterpret_cast<uintptr_t>(lanes.data()) % Allocator::kHugePage, 0u);
     }
   }
+}
+
+// All of a huge page is zeroed at its first touch.
+TEST(LargeVector, HugePagesAreNearlyFull) {
+  using Allocator = LargeAllocator<char>;
+  constexpr size_t kPage = Allocator::kHugePage;
+  EXPECT_EQ(Allocator::HugePages(kPage / 2), 0u);
+  EXPECT_EQ(Allocator::HugePages(3 * (kPage / 4) - 1), 0u);
+  EXPECT_EQ(Allocator::HugePages(3 * (kPage / 4)), 1u);
+  EXPECT_EQ(Allocator::HugePages(kPage + kPage / 2), 1u);
+  EXPECT_EQ(Allocator::HugePages(2 * kPage), 2u);
 }
 
 TEST(LargeVector, RoomFillsHugePages) {

@@ -241,7 +241,8 @@ TEST(Svm, ARestartFromItsOwnDualsChangesNothing) {
   options.start = &duals;
   auto second = MakeSvmFit(p.view(), options);
   Finish(*second);
-  ExpectClose(Dequantise(second->TakeWeights()), Dequantise(first->TakeWeights()), 0.01);
+  // A step of the one byte that a weight is kept in is 0.013 here.
+  ExpectClose(Dequantise(second->TakeWeights()), Dequantise(first->TakeWeights()), 0.015);
 }
 
 TEST(Svm, ARestartGivesTheSameBytesForAnyThreadsAndSteps) {
@@ -310,6 +311,20 @@ TEST(Svm, SameBytesForAnyThreadsAndSteps) {
     EXPECT_FALSE(steps.progress_fell);
     EXPECT_EQ(steps.last_progress, 1.0);
   }
+}
+
+// Sixteen classes are one block. Steps that end at once are one slice of every worker's.
+TEST(Svm, WorkersWithoutABlockTakeFolds) {
+  OwnedProblem p = RandomProblem(600, 40, 12, 8);
+  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i % 5));
+  LinearOptions options;
+  options.folds = 5;
+  options.fold_of_row = p.folds;
+  const FitResult one = Finish(MakeSvmFit(p.view(), options), 1, 0), four = Finish(MakeSvmFit(p.view(), options), 4, 0);
+  EXPECT_TRUE(SameBytes(one, four));
+  EXPECT_LT(four.steps, one.steps);
+  options.max_threads = 1;
+  EXPECT_EQ(Finish(MakeSvmFit(p.view(), options), 4, 0).steps, one.steps);
 }
 
 TEST(Svm, SeedChangesThePathButHardlyTheAnswer) {
@@ -501,11 +516,13 @@ TEST(Svm, RefusesWhatDoesNotFitTogether) {
   refused(good, options);
 }
 
-TEST(Svm, BytesGrowWithThreadsUpToTheBlocksAndOverflowIsAnError) {
+TEST(Svm, BytesGrowWithThreadsUpToTheFoldsAndOverflowIsAnError) {
   const uint64_t one = SvmFitBytes(15000, 10000, 150, 5, 1), two = SvmFitBytes(15000, 10000, 150, 5, 2);
   EXPECT_GT(one, uint64_t{15000} * 150 * 4 + uint64_t{2} * 64 * 25000);
   EXPECT_EQ(SvmFitBytes(15000, 10000, 150, 5, 3) - two, two - one);
-  EXPECT_EQ(SvmFitBytes(15000, 10000, 150, 5, 10), SvmFitBytes(15000, 10000, 150, 5, 64));
+  EXPECT_GT(SvmFitBytes(15000, 10000, 150, 5, 50), SvmFitBytes(15000, 10000, 150, 5, 49));
+  EXPECT_EQ(SvmFitBytes(15000, 10000, 150, 5, 50), SvmFitBytes(15000, 10000, 150, 5, 64));
+  EXPECT_EQ(SvmFitBytes(15000, 10000, 150, 0, 10), SvmFitBytes(15000, 10000, 150, 0, 64));
   EXPECT_LT(SvmFitBytes(15000, 10000, 150, 0, 1), one);
   EXPECT_THROW(SvmFitBytes(uint64_t{1} << 60, 10, 150, 5, 1), Error);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "core/base/error.h"
@@ -432,6 +433,24 @@ TEST(Trainer, OverTheBudgetIsRefusedWithBothNumbers) {
     EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
     EXPECT_NE(error.detail().find("pg_retrain.training_memory is 1 MB"), std::string::npos) << error.detail();
   }
+}
+
+// Every thread has arrays of its own.
+TEST(Trainer, WhereMemoryIsShortFewerThreadsTrain) {
+  std::vector<Row> rows = Lessons(600);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].label += std::to_string(i % 20);
+  TrainingRequest request = Request();
+  std::optional<TrainingResult> alone;
+  for (request.memory_budget = 0; !alone.has_value();) {
+    request.memory_budget += 64 * 1024;
+    try {
+      alone = Train(request, rows);
+    } catch (const Error& error) {
+      ASSERT_EQ(error.code(), ErrorCode::kOutOfMemory);
+    }
+  }
+  request.threads = 4;
+  EXPECT_EQ(Train(request, rows).artifact, alone->artifact);
 }
 
 TEST(Trainer, TheLiveVersionIsScoredOnTheSameRows) {

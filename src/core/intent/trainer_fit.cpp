@@ -114,15 +114,20 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   const uint64_t other_start = start != nullptr && start != &f.restart.start ? start->bytes() : 0;
   const uint64_t scored = folds < 2 ? fresh_rows.size() * uint64_t{n_classes} * sizeof(float) : 0;
   const uint64_t columns = (f.column_of.capacity() + f.live_column_of.capacity()) * sizeof(uint32_t);
-  CheckBudget(dataset_.bytes() + columns + f.matrix.bytes() + f.restart.start.bytes() + other_start + scored +
-                  classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, request_.threads,
-                                       f.held_out_stride),
-              "fitting");
+  const uint64_t held = dataset_.bytes() + columns + f.matrix.bytes() + f.restart.start.bytes() + other_start + scored;
+  const auto needed = [&](int threads) {
+    return held + classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, threads, f.held_out_stride);
+  };
+  // Every thread has arrays of its own: as many as memory allows.
+  int threads = std::max(request_.threads, 1);
+  while (threads > 1 && needed(threads) > request_.memory_budget) --threads;
+  CheckBudget(needed(threads), "fitting");
   const LinearProblem problem{&f.matrix, f.labels, f.row_weights, f.class_weights, n_classes};
   LinearOptions options;
   options.c = c;
   options.seed = request_.config.seed;
   options.folds = folds;
+  options.max_threads = threads;
   options.fold_of_row = f.folds;
   options.held_out_stride = f.held_out_stride;
   options.start = start;

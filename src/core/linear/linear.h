@@ -49,6 +49,7 @@ struct LinearOptions {
   uint64_t seed = 42;
   int folds = 0;                         // 0 or 1: no held-out margins; else 2..20
   std::span<const uint8_t> fold_of_row;  // n when folds >= 2: fold in which the row is held out
+  int max_threads = 0;                   // of a step's, as memory allows; 0: all
   uint32_t held_out_stride = 1;          // margins of rows 0, stride, 2 stride, … are wanted
   // For fits that start from duals. start: the solution of a problem much like this one, n rows; null: from nothing.
   // fresh_rows: the rows it knows nothing of, ascending.

@@ -6,7 +6,11 @@
 #endif
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -33,33 +37,51 @@ struct SvmShared {
   uint64_t max_duals = 0;                   // a block with more keeps none and says so
   std::atomic<bool> too_many_duals{false};
   std::atomic<uint32_t> fits_done{0};  // over all blocks; a block has 1 + folds of them
+  std::mutex mutex;                    // guards what says so
+  std::condition_variable changed;     // folds are ready, or a worker has nothing more to do
 };
 
-// The large arrays of a block. One that is done leaves them to the next: memory fresh from the system costs more than what
-// is written into it.
-struct SvmArrays {
-  LargeVector<LaneRow> weights, alphas, full_weights, full_alphas;
+// The memory of large arrays. A block that is done leaves it to the next: memory fresh from the system costs more than what is
+// written into it.
+using SvmMemory = LargeVector<LaneRow>;
+
+// A block's fit over all rows, where every fold starts, and the folds that are left. Any worker may take one.
+struct SvmFolds {
+  uint32_t block = 0;
+  SvmMemory memory;
+  std::span<LaneRow> weights, alphas;  // alphas of part
+  std::vector<uint32_t> part;          // the rows that have alphas, and those of the block's classes
+  bool ready = false;                  // guarded by SvmShared::mutex
+  int taken = 0;                       // likewise
+
+  // Bytes of one.
+  static uint64_t Bytes(uint64_t n_rows, uint64_t n_features);
 };
 
 class SvmBlock {
  public:
-  SvmBlock(SvmShared& shared, uint32_t block, SvmArrays arrays);
+  // The whole of a block: its fit over all rows, then as many of its folds as no other worker takes. Without folds to fit
+  // `folds` is null.
+  SvmBlock(SvmShared& shared, uint32_t block, SvmMemory memory, std::shared_ptr<SvmFolds> folds);
+  // Some of the folds of a block that another worker has fitted.
+  SvmBlock(SvmShared& shared, SvmMemory memory, std::shared_ptr<SvmFolds> folds);
   SvmBlock(const SvmBlock&) = delete;
   SvmBlock& operator=(const SvmBlock&) = delete;
 
-  // Works for about 50 microseconds; true when the block's weights and held-out margins are written.
+  // Works for about 50 microseconds; true when what this one has taken on is written.
   bool Resume() { return work_.Resume(); }
 
   // When it is done.
-  SvmArrays TakeArrays() {
-    return {std::move(weights_), std::move(alphas_), std::move(full_weights_), std::move(full_alphas_)};
-  }
+  SvmMemory TakeMemory() { return std::move(memory_); }
+  std::shared_ptr<SvmFolds> TakeFolds() { return std::move(folds_); }
 
-  // Bytes of one block while it is being worked on; throws Error(kLimitExceeded).
-  static uint64_t Bytes(uint64_t n_rows, uint64_t n_features, int folds);
+  // Bytes of one while it is being worked on, without the folds' start; throws Error(kLimitExceeded).
+  static uint64_t Bytes(uint64_t n_rows, uint64_t n_features);
 
  private:
+  SvmBlock(SvmShared& shared, uint32_t block, std::shared_ptr<SvmFolds> folds, SvmMemory memory);
   Resumable Run();
+  Resumable Folds();
   Resumable Restart(float tolerance);
   Resumable Start();
   Resumable Adapt(float tolerance, float still, float enough);
@@ -73,6 +95,7 @@ class SvmBlock {
   bool EpochEnded() const;
   bool Within() const;
   std::vector<uint32_t> AllRows() const;
+  void WakeAll();
   void NextBatch();
   void VisitBatch();
   size_t StartRow(uint32_t i);
@@ -80,29 +103,30 @@ class SvmBlock {
   size_t ScoreRow(uint32_t i, size_t to);
   void KeepDuals();
   void KeepFull();
+  int TakeFold();
 
   SvmShared& shared_;
   const SparseMatrix& rows_;
   uint32_t block_;
   SvmLanes lanes_{};
-  LargeVector<LaneRow> weights_, alphas_;  // of the fit that is being solved
-  LargeVector<LaneRow> full_weights_,
-      full_alphas_;              // of the fit over all rows, where every fold starts; alphas of part_
-  std::vector<uint8_t> rest_;    // epochs that the row still sits out
-  std::vector<uint8_t> calm_;    // visits in a row that found it still
-  std::vector<uint32_t> order_;  // the rows that are worked on
-  std::vector<uint32_t> moved_;  // rows that this epoch did not find still
-  std::vector<uint32_t> part_;   // the rows that Adapt() or the folds are about
+  std::shared_ptr<SvmFolds> folds_;
+  SvmMemory memory_;                     // of the arrays in the next line
+  std::span<LaneRow> weights_, alphas_;  // of the fit that is being solved
+  std::vector<uint8_t> calm_;            // per row: the epochs it still sits out and how calm it is (svm_block.cpp)
+  std::vector<uint32_t> order_;          // the rows that are worked on
+  std::vector<uint32_t> moved_;          // its first n_moved_ are the rows that this epoch did not find still
+  size_t n_moved_ = 0;
+  std::vector<uint32_t> part_;  // the rows that Adapt() is about
   Rng rng_;
   std::vector<uint32_t> chunks_;     // this epoch's permutation of order_'s chunks; the first opened_ have been begun
   uint32_t opened_ = 0, shift_ = 0;  // the first chunk is shift_ rows shorter than the others
-  std::vector<uint32_t> awake_;      // rows of the chunk that this epoch visits; the first visited_ have been visited
-  uint32_t visited_ = 0;
-  float largest_violation_ = 0;  // of this epoch
-  float tolerance_ = 0;          // of Solve()
-  uint32_t beyond_ = 0;          // rows of this epoch whose violation is beyond it
-  bool skipped_ = false;         // whether this epoch left out resting rows
-  std::vector<uint32_t> batch_;
+  std::vector<uint32_t> awake_;      // its first n_awake_ are the rows of the chunk that this epoch visits
+  uint32_t n_awake_ = 0, visited_ = 0;  // the first visited_ of them have been visited
+  float largest_violation_ = 0;         // of this epoch
+  float tolerance_ = 0;                 // of Solve()
+  uint32_t beyond_ = 0;                 // rows of this epoch whose violation is beyond it
+  bool skipped_ = false;                // whether this epoch left out resting rows
+  std::span<const uint32_t> batch_;     // the rows that are visited together: the last of the visited ones
   std::vector<float> violations_;
   Resumable work_;
 };

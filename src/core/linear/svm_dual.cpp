@@ -3,6 +3,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/base/parallel.h"
@@ -21,6 +22,9 @@ constexpr int kMaxEpochs = 300;
 
 // How many alphas one block of classes may keep.
 uint64_t MaxDuals(uint64_t n_rows, uint64_t blocks) { return kMaxDualsPerRow * n_rows / blocks + kLanes; }
+
+// What as many workers may be at at once: blocks, or at their ends folds of them.
+uint64_t Tasks(uint64_t blocks, int folds) { return folds >= 2 ? blocks * static_cast<uint64_t>(folds) : blocks; }
 
 class SvmFit final : public LinearFit {
  public:
@@ -44,11 +48,12 @@ class SvmFit final : public LinearFit {
   }
 
   bool Step(const StepBudget& budget) override {
-    if (done_ < n_blocks_) {
-      const size_t workers = std::min<size_t>(std::max(budget.threads, 1), n_blocks_ - done_);
-      ParallelFor(workers, budget.threads, [&](size_t) { Work(budget); });
-    }
-    return done_ == n_blocks_;
+    if (Done()) return true;
+    const int threads =
+        shared_.options.max_threads > 0 ? std::min(budget.threads, shared_.options.max_threads) : budget.threads;
+    const size_t workers = std::min<size_t>(std::max(threads, 1), Tasks(n_blocks_, shared_.options.folds));
+    ParallelFor(workers, threads, [&](size_t) { Work(budget); });
+    return Done();
   }
 
   double Progress() const override {
@@ -93,55 +98,116 @@ class SvmFit final : public LinearFit {
     }
   }
 
+  bool Done() const { return next_ == n_blocks_ && unfinished_ == 0; }
+
+  // A worker while it is at work, so that those who wait for folds know when nobody is left to give any.
+  class AtWork {
+   public:
+    explicit AtWork(SvmFit& fit) : fit_(fit) {
+      const std::lock_guard<std::mutex> lock(fit_.shared_.mutex);
+      ++fit_.working_;
+    }
+    ~AtWork() {
+      {
+        const std::lock_guard<std::mutex> lock(fit_.shared_.mutex);
+        --fit_.working_;
+      }
+      fit_.shared_.changed.notify_all();
+    }
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+
+   private:
+    SvmFit& fit_;
+  };
+
   // One worker: advances blocks until the budget ends or none is left. Unless it is to stop it does at least one slice,
   // so that even a step whose deadline has passed before its threads have started gets on.
   void Work(const StepBudget& budget) {
     if (budget.stop.Requested()) return;
+    const AtWork at_work(*this);
     do {
-      std::unique_ptr<SvmBlock> block = Take();
-      if (!block) return;
+      std::unique_ptr<SvmBlock> block = Take(budget);
+      if (block == nullptr) return;
       bool done = false;
       do {
         done = block->Resume();
       } while (!done && !budget.Expired());
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (done) {
-        ++done_;
-        spare_.push_back(block->TakeArrays());
-      } else {
+      const std::lock_guard<std::mutex> lock(shared_.mutex);
+      if (done)
+        Finish(*block);
+      else
         paused_.push_back(std::move(block));
-      }
     } while (!budget.Expired());
   }
 
-  // Paused blocks go on before new ones begin, so there are never more blocks in memory than workers.
-  std::unique_ptr<SvmBlock> Take() {
-    uint32_t block;
-    SvmArrays arrays;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
+  // Paused ones go on before others begin, so there are never more in memory than workers. Whoever finds no block to begin
+  // takes folds of those that others have begun, and waits for some while there may be.
+  std::unique_ptr<SvmBlock> Take(const StepBudget& budget) {
+    std::unique_lock<std::mutex> lock(shared_.mutex);
+    for (;;) {
       if (!paused_.empty()) {
         std::unique_ptr<SvmBlock> paused = std::move(paused_.front());
         paused_.pop_front();
         return paused;
       }
-      if (next_ == n_blocks_) return nullptr;
-      block = next_++;
-      if (!spare_.empty()) {
-        arrays = std::move(spare_.back());
-        spare_.pop_back();
+      const bool begin = next_ < n_blocks_;
+      std::shared_ptr<SvmFolds> folds = begin ? NewFolds() : FoldsToTake();
+      if (begin || folds != nullptr) {
+        ++unfinished_;
+        const uint32_t block = begin ? next_++ : folds->block;
+        SvmMemory memory = TakeSpare(spare_);
+        lock.unlock();
+        return begin ? std::make_unique<SvmBlock>(shared_, block, std::move(memory), std::move(folds))
+                     : std::make_unique<SvmBlock>(shared_, std::move(memory), std::move(folds));
       }
+      if (working_ <= waiting_ + 1 || budget.Expired()) return nullptr;
+      ++waiting_;
+      shared_.changed.wait_until(lock, budget.deadline);
+      --waiting_;
     }
-    return std::make_unique<SvmBlock>(shared_, block, std::move(arrays));
+  }
+
+  std::shared_ptr<SvmFolds> NewFolds() {
+    if (shared_.options.folds < 2) return nullptr;
+    auto folds = std::make_shared<SvmFolds>();
+    folds->block = next_;
+    folds->memory = TakeSpare(spare_folds_);
+    open_.push_back(folds);
+    return folds;
+  }
+
+  std::shared_ptr<SvmFolds> FoldsToTake() {
+    for (const std::shared_ptr<SvmFolds>& folds : open_)
+      if (folds->ready && folds->taken < shared_.options.folds) return folds;
+    return nullptr;
+  }
+
+  void Finish(SvmBlock& block) {
+    --unfinished_;
+    spare_.push_back(block.TakeMemory());
+    std::shared_ptr<SvmFolds> folds = block.TakeFolds();
+    if (folds == nullptr) return;
+    std::erase(open_, folds);  // the last of its folds has been taken
+    if (folds.use_count() == 1) spare_folds_.push_back(std::move(folds->memory));
+  }
+
+  static SvmMemory TakeSpare(std::vector<SvmMemory>& spare) {
+    if (spare.empty()) return {};
+    SvmMemory memory = std::move(spare.back());
+    spare.pop_back();
+    return memory;
   }
 
   SvmShared shared_;
   uint32_t n_blocks_ = 0;
-  std::mutex mutex_;  // guards the members below while workers run
+  // Guarded by shared_.mutex while workers run.
   std::deque<std::unique_ptr<SvmBlock>> paused_;
-  std::vector<SvmArrays> spare_;
-  uint32_t next_ = 0;
-  uint32_t done_ = 0;
+  std::vector<std::shared_ptr<SvmFolds>> open_;  // of the blocks that have been begun and may have folds to take
+  std::vector<SvmMemory> spare_, spare_folds_;
+  uint32_t next_ = 0;                 // the first block that nobody has begun
+  uint32_t unfinished_ = 0;           // worked on or paused
+  size_t working_ = 0, waiting_ = 0;  // workers; those of them who wait for folds
 };
 
 }  // namespace
@@ -153,9 +219,11 @@ std::unique_ptr<LinearFit> MakeSvmFit(const LinearProblem& problem, const Linear
 uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
                      uint32_t held_out_stride) {
   const uint64_t blocks = n_classes / kLanes + (n_classes % kLanes != 0);
-  const uint64_t running = std::min<uint64_t>(std::max(threads, 1), blocks);
+  const auto workers = static_cast<uint64_t>(std::max(threads, 1));
   ByteSum sum;
-  sum.Add({running, SvmBlock::Bytes(n_rows, n_features, folds)}).Add({n_rows, sizeof(SvmRowTerms)});
+  sum.Add({std::min(workers, Tasks(blocks, folds)), SvmBlock::Bytes(n_rows, n_features)});
+  if (folds >= 2) sum.Add({std::min(workers, blocks), SvmFolds::Bytes(n_rows, n_features)});
+  sum.Add({n_rows, sizeof(SvmRowTerms)});
   sum.Add({n_features, blocks, kLanes}).Add({2 * sizeof(float), blocks, kLanes});
   if (folds >= 2) sum.Add({HeldOutRows(n_rows, held_out_stride), n_classes, sizeof(float)});
   // The duals that are kept, once by block and once by row.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "core/text/little_endian.h"
 #include "core/text/term_hash.h"
@@ -134,50 +135,54 @@ uint32_t VocabularyBuilder::Add(FeatureKind kind, std::string_view wanted) {
 }
 
 uint32_t VocabularyBuilder::Add(FeatureKind kind, std::string_view wanted, uint32_t hash) {
-  if (2 * (entries_.size() + 1) > slots_.size()) Grow();
+  if (kind != FeatureKind::kWord && kind != FeatureKind::kChar) {
+    throw Error(ErrorCode::kInternal, "only words and character n-grams are terms of a vocabulary");
+  }
+  if (2 * (size_t{size_} + 1) > slots_.size()) Grow();
   size_t slot = SlotOf(hash, slots_.size());
   for (; slots_[slot] != 0; slot = (slot + 1) & (slots_.size() - 1)) {
     const uint32_t id = slots_[slot] - 1;
-    if (entries_[id].hash == hash && this->kind(id) == kind && SameBytes(term(id), wanted)) return id;
+    if (entry(id).hash == hash && this->kind(id) == kind && SameBytes(term(id), wanted)) return id;
   }
-  const uint32_t id = Append(kind, wanted, hash);
+  if (size_ >= kMaxTerms || wanted.size() > kMaxTermBytes) {
+    throw Error(
+        ErrorCode::kLimitExceeded, "the training texts have too many distinct terms",
+        "There are " + std::to_string(size_) + " terms; the next one has " + std::to_string(wanted.size()) + " bytes.",
+        "Use fewer or shorter n-grams.");
+  }
+  const uint32_t id = Append(
+      {Keep(wanted), hash, static_cast<uint32_t>(wanted.size()) & 0x7FFFFFFFu, static_cast<uint32_t>(kind) & 1u});
   slots_[slot] = id + 1;
   return id;
 }
 
-uint32_t VocabularyBuilder::Append(FeatureKind kind, std::string_view term, uint32_t hash) {
-  if (kind != FeatureKind::kWord && kind != FeatureKind::kChar) {
-    throw Error(ErrorCode::kInternal, "only words and character n-grams are terms of a vocabulary");
+uint32_t VocabularyBuilder::Append(const Entry& entry) {
+  if (size_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique_for_overwrite<Entry[]>(kBlock));
+  blocks_.back()[size_ % kBlock] = entry;
+  return size_++;
+}
+
+// Copies the term's bytes to where they stay.
+const char* VocabularyBuilder::Keep(std::string_view term) {
+  if (term.size() > room_bytes_) {
+    room_bytes_ = std::max(term.size(), kTextBlock);
+    texts_.push_back(std::make_unique_for_overwrite<char[]>(room_bytes_));
+    text_bytes_ += room_bytes_;
+    room_ = texts_.back().get();
   }
-  if (entries_.size() >= kMaxTerms || term.size() > kMaxTermBytes) {
-    throw Error(ErrorCode::kLimitExceeded, "the training texts have too many distinct terms",
-                "There are " + std::to_string(entries_.size()) + " terms; the next one has " +
-                    std::to_string(term.size()) + " bytes.",
-                "Use fewer or shorter n-grams.");
-  }
-  const auto id = static_cast<uint32_t>(entries_.size());
-  entries_.push_back(
-      {arena_.size(), hash, static_cast<uint32_t>(term.size()) & 0x7FFFFFFFu, static_cast<uint32_t>(kind) & 1u});
-  arena_.insert(arena_.end(), term.begin(), term.end());
-  return id;
+  char* const kept = room_;
+  std::copy(term.begin(), term.end(), kept);
+  room_ += term.size();
+  room_bytes_ -= term.size();
+  return kept;
 }
 
 VocabularyBuilder VocabularyBuilder::Join(std::span<VocabularyBuilder> parts) {
-  size_t terms = 0, bytes = 0;
-  for (const VocabularyBuilder& part : parts) {
-    terms += part.entries_.size();
-    bytes += part.arena_.size();
-  }
   VocabularyBuilder all;
-  all.entries_.reserve(terms);
-  all.arena_.reserve(bytes);
   for (VocabularyBuilder& part : parts) {
-    const uint64_t before = all.arena_.size();
-    all.arena_.insert(all.arena_.end(), part.arena_.begin(), part.arena_.end());
-    for (Entry entry : part.entries_) {
-      entry.begin += before;
-      all.entries_.push_back(entry);
-    }
+    for (uint32_t id = 0; id < part.size_; ++id) all.Append(part.entry(id));
+    for (auto& text : part.texts_) all.texts_.push_back(std::move(text));
+    all.text_bytes_ += part.text_bytes_;
     part = VocabularyBuilder();
   }
   return all;
@@ -186,8 +191,8 @@ VocabularyBuilder VocabularyBuilder::Join(std::span<VocabularyBuilder> parts) {
 // Doubles the table and puts every term in again by its stored hash.
 void VocabularyBuilder::Grow() {
   std::vector<uint32_t> slots(slots_.empty() ? kFirstSlots : 2 * slots_.size());
-  for (uint32_t id = 0; id < entries_.size(); ++id) {
-    size_t slot = SlotOf(entries_[id].hash, slots.size());
+  for (uint32_t id = 0; id < size_; ++id) {
+    size_t slot = SlotOf(entry(id).hash, slots.size());
     while (slots[slot] != 0) slot = (slot + 1) & (slots.size() - 1);
     slots[slot] = id + 1;
   }

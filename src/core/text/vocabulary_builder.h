@@ -6,6 +6,7 @@
 #endif
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -32,40 +33,48 @@ class VocabularyBuilder {
   void PrefetchEntry(uint32_t hash) const noexcept {
     if (slots_.empty()) return;
     const uint32_t slot = slots_[hash & (slots_.size() - 1)];
-    if (slot != 0) __builtin_prefetch(&entries_[slot - 1]);
+    if (slot != 0) __builtin_prefetch(&entry(slot - 1));
   }
 
   // The terms of all parts, which have none in common: the ids of a part go on from those of the parts before it. Leaves
   // the parts empty. Nothing can be added to the result.
   static VocabularyBuilder Join(std::span<VocabularyBuilder> parts);
 
-  uint32_t size() const noexcept { return static_cast<uint32_t>(entries_.size()); }
+  uint32_t size() const noexcept { return size_; }
 
   // Memory held, for the training budget. While a table grows, the old and the new one exist together for a moment.
   size_t bytes() const noexcept {
-    return slots_.capacity() * sizeof(uint32_t) + entries_.capacity() * sizeof(Entry) + arena_.capacity();
+    return slots_.capacity() * sizeof(uint32_t) + blocks_.size() * kBlock * sizeof(Entry) + text_bytes_;
   }
 
-  // For id < size(). The view holds until the next Add.
-  std::string_view term(uint32_t id) const noexcept {
-    return std::string_view(arena_.data() + entries_[id].begin, entries_[id].size);
-  }
-  FeatureKind kind(uint32_t id) const noexcept { return static_cast<FeatureKind>(entries_[id].kind); }
+  // For id < size().
+  std::string_view term(uint32_t id) const noexcept { return {entry(id).begin, entry(id).size}; }
+  FeatureKind kind(uint32_t id) const noexcept { return static_cast<FeatureKind>(entry(id).kind); }
 
  private:
   struct Entry {
-    uint64_t begin;  // of the term in the arena
-    uint32_t hash;   // the high half of TermHash, to pass over other terms and to grow without the arena
+    const char* begin;
+    uint32_t hash;  // the high half of TermHash, to pass over other terms and to grow without their text
     uint32_t size : 31;
     uint32_t kind : 1;
   };
+  // Entries and text lie in blocks that stay where they are: copies of what has grown, in memory fresh from the system, cost
+  // more than all the rest of adding a term.
+  static constexpr uint32_t kBlock = 2048;
+  static constexpr size_t kTextBlock = size_t{32} * 1024;
 
-  uint32_t Append(FeatureKind kind, std::string_view term, uint32_t hash);
+  const Entry& entry(uint32_t id) const noexcept { return blocks_[id / kBlock][id % kBlock]; }
+  uint32_t Append(const Entry& entry);
+  const char* Keep(std::string_view term);
   void Grow();
 
   std::vector<uint32_t> slots_;  // open addressing, linear probing: id + 1, 0 is empty; at most half full
-  std::vector<Entry> entries_;
-  std::vector<char> arena_;
+  std::vector<std::unique_ptr<Entry[]>> blocks_;
+  uint32_t size_ = 0;
+  std::vector<std::unique_ptr<char[]>> texts_;
+  size_t text_bytes_ = 0;  // of the blocks in texts_
+  char* room_ = nullptr;   // in the last of them
+  size_t room_bytes_ = 0;
 };
 
 // Which terms to keep, with the meaning scikit-learn gives these parameters. Applied to each kind by itself.
