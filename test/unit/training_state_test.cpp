@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 
 #include "core/base/error.h"
 
@@ -37,6 +38,27 @@ TEST(TrainingState, IsReadAsItWasWritten) {
   EXPECT_EQ(read.calibration.kind, CalibrationKind::kSoftmax);
   EXPECT_EQ(read.calibration.inverse_temperature, 5.5);
   EXPECT_EQ(read.uncalibrated_rows, 7u);
+}
+
+// Small numbers: at most 255, 65535 and more labels.
+TEST(TrainingState, HasRoomForAnyNumberOfLabels) {
+  for (const uint32_t n : {1u, 255u, 256u, 65535u, 65536u}) {
+    TrainingState state = Example();
+    state.labels.clear();
+    for (uint32_t k = 0; k < n; ++k) state.labels.push_back(std::to_string(1'000'000 + k));
+    state.label_of = {n - 1, 0, n / 2};
+    state.duals.begin = {0, n, n, n};
+    state.duals.entries.clear();
+    for (uint32_t k = 0; k < n; ++k) state.duals.entries.push_back({k, 1.0f});
+    const auto bytes = EncodeTrainingState(state);
+    const TrainingState read = DecodeTrainingState(bytes);
+    EXPECT_EQ(read.label_of, state.label_of);
+    EXPECT_EQ(read.duals.begin, state.duals.begin);
+    for (uint32_t k = 0; k < n; ++k) ASSERT_EQ(read.duals.entries[k].label, k);
+    if (n == 255u) {
+      EXPECT_LT(bytes.size(), n * (4 + 7 + 5) + 1000u);  // the length and digits of a label, and a dual
+    }
+  }
 }
 
 Calibration Sigmoids() { return {CalibrationKind::kSigmoid, 1.25, {-3, -4, -5}, {0.5f, 0, -0.5f}}; }

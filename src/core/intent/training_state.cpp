@@ -11,14 +11,16 @@
 namespace retrain {
 namespace {
 
-// Sections; a number is never used again for something else.
-constexpr uint32_t kSettings = 1;  // configuration, calibration, number of labels, rows and duals
-constexpr uint32_t kLabels = 2;    // strings, ascending
-constexpr uint32_t kRows = 3;      // u64 per row, ascending
-constexpr uint32_t kLabelOf = 4;   // u32 per row
-constexpr uint32_t kCounts = 5;    // u32 per row: its duals
-constexpr uint32_t kDuals = 6;     // u32 label per dual, then f32 alpha per dual
-constexpr uint32_t kSigmoids = 7;  // calibration sigmoid only: f32 slope per label, then f32 intercept per label
+// Sections; a number is never used again for something else (4 to 6 were the last four with u32 throughout). A "small" number
+// has as many bytes as the number of labels: 1, 2 or 4.
+constexpr uint32_t kSettings = 1;     // configuration, calibration, number of labels, rows and duals
+constexpr uint32_t kLabels = 2;       // strings, ascending
+constexpr uint32_t kRows = 3;         // u64 per row, ascending
+constexpr uint32_t kSigmoids = 7;     // calibration sigmoid only: f32 slope per label, then f32 intercept per label
+constexpr uint32_t kLabelOf = 8;      // small per row
+constexpr uint32_t kCounts = 9;       // small per row: its duals
+constexpr uint32_t kDualLabels = 10;  // small per dual
+constexpr uint32_t kAlphas = 11;      // f32 per dual
 
 [[noreturn]] void Corrupted(const std::string& detail) {
   throw Error(ErrorCode::kDataCorrupted, "stored state of a training is corrupt", detail,
@@ -41,6 +43,29 @@ std::vector<uint8_t> Bytes(const std::vector<T>& values) {
   return out.Take();
 }
 
+size_t SmallBytes(uint64_t n_labels) noexcept { return n_labels <= UINT8_MAX ? 1 : n_labels <= UINT16_MAX ? 2 : 4; }
+
+// The i-th of n numbers up to n_labels is number(i).
+template <class Number>
+std::vector<uint8_t> SmallNumbers(size_t n, uint64_t n_labels, const Number& number) {
+  const size_t bytes = SmallBytes(n_labels);
+  std::vector<uint8_t> out(n * bytes);
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t value = number(i);
+    for (size_t b = 0; b < bytes; ++b) out[i * bytes + b] = static_cast<uint8_t>(value >> (8 * b));
+  }
+  return out;
+}
+
+std::vector<uint32_t> ReadSmallNumbers(std::span<const uint8_t> in, uint64_t n, uint64_t n_labels) {
+  const size_t bytes = SmallBytes(n_labels);
+  if (in.size() / bytes != n || in.size() % bytes != 0) Corrupted("an array has another size than stated");
+  std::vector<uint32_t> values(n);
+  for (size_t i = 0; i < n; ++i)
+    for (size_t b = 0; b < bytes; ++b) values[i] |= uint32_t{in[i * bytes + b]} << (8 * b);
+  return values;
+}
+
 }  // namespace
 
 uint64_t ShortKey(const TextKey& key) noexcept {
@@ -50,7 +75,7 @@ uint64_t ShortKey(const TextKey& key) noexcept {
 }
 
 std::vector<uint8_t> EncodeTrainingState(const TrainingState& state) {
-  ByteWriter settings, labels, duals;
+  ByteWriter settings, labels, alphas;
   settings.PutString(state.config);
   settings.Put(static_cast<uint8_t>(state.calibration.kind));
   settings.Put(state.calibration.inverse_temperature);
@@ -59,24 +84,26 @@ std::vector<uint8_t> EncodeTrainingState(const TrainingState& state) {
   settings.Put(static_cast<uint64_t>(state.rows.size()));
   settings.Put(static_cast<uint64_t>(state.duals.entries.size()));
   for (const std::string& label : state.labels) labels.PutString(label);
-  std::vector<uint32_t> counts;
-  for (size_t i = 0; i < state.rows.size(); ++i)
-    counts.push_back(static_cast<uint32_t>(state.duals.begin[i + 1] - state.duals.begin[i]));
-  for (const auto& entry : state.duals.entries) duals.Put(entry.label);
-  for (const auto& entry : state.duals.entries) duals.Put(entry.alpha);
+  const DualSolution& duals = state.duals;
+  for (const auto& entry : duals.entries) alphas.Put(entry.alpha);
+  const auto small = [n_labels = state.labels.size()](size_t n, const auto& number) {
+    return SmallNumbers(n, n_labels, number);
+  };
   ContainerWriter container;
   container.Add(kSettings, settings.Take());
   container.Add(kLabels, labels.Take());
   container.Add(kRows, Bytes(state.rows));
-  container.Add(kLabelOf, Bytes(state.label_of));
-  container.Add(kCounts, Bytes(counts));
-  container.Add(kDuals, duals.Take());
   if (state.calibration.kind == CalibrationKind::kSigmoid) {
     ByteWriter sigmoids;
     sigmoids.PutArray(std::span<const float>(state.calibration.slope));
     sigmoids.PutArray(std::span<const float>(state.calibration.intercept));
     container.Add(kSigmoids, sigmoids.Take());
   }
+  container.Add(kLabelOf, small(state.label_of.size(), [&](size_t i) { return state.label_of[i]; }));
+  container.Add(kCounts, small(state.rows.size(),
+                               [&](size_t i) { return static_cast<uint32_t>(duals.begin[i + 1] - duals.begin[i]); }));
+  container.Add(kDualLabels, small(duals.entries.size(), [&](size_t e) { return duals.entries[e].label; }));
+  container.Add(kAlphas, alphas.Take());
   return container.Finish(ModelKind::kTrainingState);
 }
 
@@ -110,17 +137,14 @@ TrainingState DecodeTrainingState(std::span<const uint8_t> bytes) {
   }
   state.rows = ReadArray<uint64_t>(container.Section(kRows), n_rows);
   if (!std::is_sorted(state.rows.begin(), state.rows.end())) Corrupted("rows are out of order");
-  state.label_of = ReadArray<uint32_t>(container.Section(kLabelOf), n_rows);
+  state.label_of = ReadSmallNumbers(container.Section(kLabelOf), n_rows, n_labels);
   for (const uint32_t label : state.label_of)
     if (label >= n_labels) Corrupted("the label of a row does not exist");
-  for (const uint32_t count : ReadArray<uint32_t>(container.Section(kCounts), n_rows))
+  for (const uint32_t count : ReadSmallNumbers(container.Section(kCounts), n_rows, n_labels))
     state.duals.begin.push_back(state.duals.begin.back() + count);
   if (state.duals.begin.back() != n_duals) Corrupted("the duals do not add up");
-  const auto dual_bytes = container.Section(kDuals);
-  if (dual_bytes.size() / sizeof(uint64_t) != n_duals || dual_bytes.size() % sizeof(uint64_t) != 0)
-    Corrupted("there are not as many duals as stated");
-  const UnalignedArray<uint32_t> dual_labels(dual_bytes.first(dual_bytes.size() / 2));
-  const UnalignedArray<float> alphas(dual_bytes.subspan(dual_bytes.size() / 2));
+  const std::vector<uint32_t> dual_labels = ReadSmallNumbers(container.Section(kDualLabels), n_duals, n_labels);
+  const std::vector<float> alphas = ReadArray<float>(container.Section(kAlphas), n_duals);
   state.duals.entries.resize(n_duals);
   for (size_t i = 0; i < n_rows; ++i) {
     for (uint64_t e = state.duals.begin[i]; e < state.duals.begin[i + 1]; ++e) {
