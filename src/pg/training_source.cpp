@@ -140,7 +140,7 @@ static std::string_view text_column(const Source& source, SourceColumn c, HeapTu
   if (source.column[c] == 0) return {};
   const Datum value = SPI_getbinval(tuple, desc, source.column[c], &is_null);
   if (is_null) return {};
-  if (source.type[c] == TEXTOID || source.type[c] == VARCHAROID) return utf8_of_text(DatumGetTextP(value));
+  if (source.type[c] == TEXTOID || source.type[c] == VARCHAROID) return utf8_of_text(DatumGetTextPP(value));
   return utf8_of_cstring(OidOutputFunctionCall(source.output[c], value));
 }
 
