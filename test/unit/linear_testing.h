@@ -35,6 +35,16 @@ struct OwnedProblem {
   size_t size() const { return labels.size(); }
 };
 
+// Deals row i to fold i % folds and gives options that hold these folds out.
+inline LinearOptions InFolds(OwnedProblem& problem, int folds) {
+  for (size_t i = 0; i < problem.size(); ++i)
+    problem.folds.push_back(static_cast<uint8_t>(i % static_cast<size_t>(folds)));
+  LinearOptions options;
+  options.folds = folds;
+  options.fold_of_row = problem.folds;
+  return options;
+}
+
 // Rows around one centre per class, unit length, about half of the features present.
 inline OwnedProblem RandomProblem(size_t n, uint32_t columns, uint32_t n_classes, uint64_t seed) {
   Rng rng(seed);

@@ -170,10 +170,7 @@ TEST(Logistic, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
 
 TEST(Logistic, HeldOutRowsMayBeASample) {
   OwnedProblem p = RandomProblem(61, 6, 3, 27);
-  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i % 2));
-  LinearOptions options;
-  options.folds = 2;
-  options.fold_of_row = p.folds;
+  LinearOptions options = InFolds(p, 2);
   const LargeVector<float> all = Finish(MakeLogisticFit(p.view(), options)).held_out;
   options.held_out_stride = 4;
   const LargeVector<float> some = Finish(MakeLogisticFit(p.view(), options)).held_out;

@@ -241,8 +241,14 @@ TEST(Svm, ARestartFromItsOwnDualsChangesNothing) {
   options.start = &duals;
   auto second = MakeSvmFit(p.view(), options);
   Finish(*second);
-  // A step of the one byte that a weight is kept in is 0.013 here.
-  ExpectClose(Dequantise(second->TakeWeights()), Dequantise(first->TakeWeights()), 0.015);
+  // A weight is kept in one byte: what hardly moved may be rounded the other way.
+  const LinearWeights from = first->TakeWeights(), to = second->TakeWeights();
+  ASSERT_EQ(to.q.size(), from.q.size());
+  for (size_t j = 0; j < from.q.size(); ++j) EXPECT_LE(std::abs(to.q[j] - from.q[j]), 1) << j;
+  for (size_t k = 0; k < from.n_classes; ++k) {
+    EXPECT_NEAR(to.scale[k], from.scale[k], 0.001f * from.scale[k]);
+    EXPECT_NEAR(to.bias[k], from.bias[k], 0.002f);
+  }
 }
 
 TEST(Svm, ARestartGivesTheSameBytesForAnyThreadsAndSteps) {
@@ -316,10 +322,7 @@ TEST(Svm, SameBytesForAnyThreadsAndSteps) {
 // Sixteen classes are one block. Steps that end at once are one slice of every worker's.
 TEST(Svm, WorkersWithoutABlockTakeFolds) {
   OwnedProblem p = RandomProblem(600, 40, 12, 8);
-  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i % 5));
-  LinearOptions options;
-  options.folds = 5;
-  options.fold_of_row = p.folds;
+  LinearOptions options = InFolds(p, 5);
   const FitResult one = Finish(MakeSvmFit(p.view(), options), 1, 0), four = Finish(MakeSvmFit(p.view(), options), 4, 0);
   EXPECT_TRUE(SameBytes(one, four));
   EXPECT_LT(four.steps, one.steps);
@@ -417,10 +420,7 @@ TEST(Svm, HeldOutMarginsKnowNothingOfTheRowsOwnLabels) {
 
 TEST(Svm, HeldOutRowsMayBeASample) {
   OwnedProblem p = RandomProblem(61, 6, 18, 13);
-  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i % 2));
-  LinearOptions options;
-  options.folds = 2;
-  options.fold_of_row = p.folds;
+  LinearOptions options = InFolds(p, 2);
   const LargeVector<float> all = Finish(MakeSvmFit(p.view(), options)).held_out;
   options.held_out_stride = 3;
   const LargeVector<float> some = Finish(MakeSvmFit(p.view(), options)).held_out;

@@ -75,17 +75,7 @@ constexpr uint32_t kChunkRows = 16384;
 
 }  // namespace
 
-SvmBlock::SvmBlock(SvmShared& shared, uint32_t block, SvmMemory memory, std::shared_ptr<SvmFolds> folds)
-    : SvmBlock(shared, block, std::move(folds), std::move(memory)) {
-  work_ = Run();
-}
-
-SvmBlock::SvmBlock(SvmShared& shared, SvmMemory memory, std::shared_ptr<SvmFolds> folds)
-    : SvmBlock(shared, folds->block, folds, std::move(memory)) {
-  work_ = Folds();
-}
-
-SvmBlock::SvmBlock(SvmShared& shared, uint32_t block, std::shared_ptr<SvmFolds> folds, SvmMemory memory)
+SvmBlock::SvmBlock(SvmShared& shared, uint32_t block, Task task, SvmMemory memory, std::shared_ptr<SvmFolds> folds)
     : shared_(shared),
       rows_(*shared.problem.rows),
       block_(block),
@@ -110,6 +100,7 @@ SvmBlock::SvmBlock(SvmShared& shared, uint32_t block, std::shared_ptr<SvmFolds> 
     lanes_.one.at[l] = lanes_.first_class + l < shared.problem.n_classes ? 1.f : 0.f;
   lanes_.weights = weights_.data();
   lanes_.alphas = alphas_.data();
+  work_ = task == Task::kBlock ? Run() : Folds();
 }
 
 uint64_t SvmBlock::Bytes(uint64_t n_rows, uint64_t n_features) {

@@ -60,11 +60,11 @@ struct SvmFolds {
 
 class SvmBlock {
  public:
-  // The whole of a block: its fit over all rows, then as many of its folds as no other worker takes. Without folds to fit
-  // `folds` is null.
-  SvmBlock(SvmShared& shared, uint32_t block, SvmMemory memory, std::shared_ptr<SvmFolds> folds);
-  // Some of the folds of a block that another worker has fitted.
-  SvmBlock(SvmShared& shared, SvmMemory memory, std::shared_ptr<SvmFolds> folds);
+  // What one takes on: the whole of a block, its fit over all rows and then as many of its folds as no other takes, or only
+  // folds of a block that another has fitted.
+  enum class Task { kBlock, kFolds };
+  // `folds` is null where there are none to fit.
+  SvmBlock(SvmShared& shared, uint32_t block, Task task, SvmMemory memory, std::shared_ptr<SvmFolds> folds);
   SvmBlock(const SvmBlock&) = delete;
   SvmBlock& operator=(const SvmBlock&) = delete;
 
@@ -79,7 +79,6 @@ class SvmBlock {
   static uint64_t Bytes(uint64_t n_rows, uint64_t n_features);
 
  private:
-  SvmBlock(SvmShared& shared, uint32_t block, std::shared_ptr<SvmFolds> folds, SvmMemory memory);
   Resumable Run();
   Resumable Folds();
   Resumable Restart(float tolerance);

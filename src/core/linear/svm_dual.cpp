@@ -158,8 +158,8 @@ class SvmFit final : public LinearFit {
         const uint32_t block = begin ? next_++ : folds->block;
         SvmMemory memory = TakeSpare(spare_);
         lock.unlock();
-        return begin ? std::make_unique<SvmBlock>(shared_, block, std::move(memory), std::move(folds))
-                     : std::make_unique<SvmBlock>(shared_, std::move(memory), std::move(folds));
+        const SvmBlock::Task task = begin ? SvmBlock::Task::kBlock : SvmBlock::Task::kFolds;
+        return std::make_unique<SvmBlock>(shared_, block, task, std::move(memory), std::move(folds));
       }
       if (working_ <= waiting_ + 1 || budget.Expired()) return nullptr;
       ++waiting_;

@@ -58,8 +58,8 @@ class VocabularyBuilder {
     uint32_t size : 31;
     uint32_t kind : 1;
   };
-  // Entries and text lie in blocks that stay where they are: copies of what has grown, in memory fresh from the system, cost
-  // more than all the rest of adding a term.
+  // Entries and text lie in blocks that stay where they are: one array would be copied whenever it grows, each time into
+  // memory fresh from the system.
   static constexpr uint32_t kBlock = 2048;
   static constexpr size_t kTextBlock = size_t{32} * 1024;
 
