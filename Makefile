@@ -82,6 +82,9 @@ uninstall: uninstall-xgboost
 uninstall-xgboost:
 	rm -f '$(DESTDIR)$(pkglibdir)/$(EXTENSION)_xgboost$(DLSUFFIX)'
 
+# PGXS makes every object a secondary file, which is not missed while the library is newer than its source.
+$(MODULE_big)$(DLSUFFIX): src/core/sources.list src/pg/sources.list
+
 ifeq ($(PORTNAME),linux)
 SHLIB_LINK += -Wl,--version-script=src/pg/exports.map
 $(MODULE_big).so: src/pg/exports.map
