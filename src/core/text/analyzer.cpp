@@ -56,7 +56,7 @@ void Analyzer::Read(std::string_view utf8, const Stop& stop) {
   try {
     text_.push_back(' ');
     NormaliseCase(utf8, config_.folding, stop, text_);
-    ReadWords(stop);
+    if (config_.char_ngrams.enabled()) ReadWords(stop);
     if (config_.word_ngrams.enabled()) ReadTokens(stop);
   } catch (...) {
     Clear();  // half a message has no terms

@@ -101,7 +101,8 @@ class Analyzer {
   }
   std::string_view tokens() const noexcept { return tokens_; }
 
-  // Words with a space on both sides, as character n-grams are read from them: views into text().
+  // Words with a space on both sides, as character n-grams are read from them: views into text(). None where the configuration
+  // has no character n-grams.
   size_t padded_words() const noexcept { return word_first_char_.empty() ? 0 : word_first_char_.size() - 1; }
   std::string_view padded_word(size_t w) const noexcept {
     const uint32_t begin = chars_[word_first_char_[w]], end = chars_[word_first_char_[w + 1] + 1];
@@ -131,7 +132,7 @@ class Analyzer {
   void ReadTokens(const Stop& stop);
 
   AnalyzerConfig config_;
-  std::string text_;                       // " w1 w2 … wn ": normalised, white space collapsed
+  std::string text_;                       // " w1 w2 … wn ": normalised, and where words are read white space collapsed
   std::vector<uint32_t> chars_;            // byte offset of each character of text_, then its size
   std::vector<uint32_t> word_first_char_;  // character index of the space before each word, then of the closing space
   std::string tokens_;                     // tokens of min_token_chars or more word characters, joined by one space
