@@ -81,10 +81,10 @@ class SvmBlock {
  private:
   Resumable Run();
   Resumable Folds();
-  Resumable Restart(float tolerance);
+  Resumable Restart(float tolerance, float loose);
   Resumable Start();
-  Resumable Adapt(float tolerance, float still, float enough);
-  Resumable Solve(float tolerance, float still, int max_epochs);
+  Resumable Approach(float tolerance, int max_epochs);
+  Resumable Settle(float tolerance, float loose);
   Resumable Epoch(int fold);
   Resumable HoldOut(int fold);
   Resumable Score(int fold);
@@ -115,16 +115,16 @@ class SvmBlock {
   std::vector<uint32_t> order_;          // the rows that are worked on
   std::vector<uint32_t> moved_;          // its first n_moved_ are the rows that this epoch did not find still
   size_t n_moved_ = 0;
-  std::vector<uint32_t> part_;  // the rows that Adapt() is about
+  std::vector<uint32_t> part_;  // the rows that Settle() is about
   Rng rng_;
   std::vector<uint32_t> chunks_;     // this epoch's permutation of order_'s chunks; the first opened_ have been begun
   uint32_t opened_ = 0, shift_ = 0;  // the first chunk is shift_ rows shorter than the others
   std::vector<uint32_t> awake_;      // its first n_awake_ are the rows of the chunk that this epoch visits
   uint32_t n_awake_ = 0, visited_ = 0;  // the first visited_ of them have been visited
   float largest_violation_ = 0;         // of this epoch
-  float tolerance_ = 0;                 // of Solve()
+  float tolerance_ = 0;                 // that Within() is about
   uint32_t beyond_ = 0;                 // rows of this epoch whose violation is beyond it
-  bool skipped_ = false;                // whether this epoch left out resting rows
+  int epochs_left_ = 0;                 // of the fit over all rows
   std::span<const uint32_t> batch_;     // the rows that are visited together: the last of the visited ones
   std::vector<float> violations_;
   Resumable work_;

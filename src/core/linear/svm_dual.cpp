@@ -15,9 +15,9 @@
 namespace retrain {
 namespace {
 
-// Largest projected gradient at the end, in units of margin. On CLINC150 and BANKING77 it leaves 99.8 to 99.97 % of the test
+// Largest projected gradient at the end, in units of margin. On CLINC150 and BANKING77 it leaves 99.7 to 99.9 % of the test
 // predictions equal to those of the exact solution. Looser, an incremental training would differ from a full one in more than 0.2 %.
-constexpr double kTolerance = 0.06;
+constexpr double kTolerance = 0.05;
 constexpr int kMaxEpochs = 300;
 
 // How many alphas one block of classes may keep.
