@@ -72,6 +72,7 @@ struct IntentTrainer::Fitting {
   float unseen_idf = 0;        // of an n-gram in one row less than min_df asks for
   float lone_idf = 0;          // of a feature in just so many rows
   std::vector<uint8_t> folds;  // of each row, when rows are held out
+  StandIns stand_ins;          // of the rows that the running fit scores unseen
   std::unique_ptr<LinearFit> fit;
   std::unique_ptr<EnsembleFit> ensemble;
   double fit_from = kFittingFrom, fit_to = kEvaluatingFrom;  // the share of the training that the running fit is

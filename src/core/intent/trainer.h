@@ -127,6 +127,7 @@ class IntentTrainer final : public Training {
   Resumable Run();
   Resumable Weigh();
   Resumable Fit();
+  Resumable ReadAsUnseen(int folds, std::span<const uint32_t> fresh_rows);
   Resumable FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows, double c);
   std::vector<uint64_t> RowKeys() const;
   void DealFolds(int folds);

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/eval/folds.h"
 #include "core/intent/fitting.h"
+#include "core/intent/unseen.h"
 #include "core/linear/problem.h"
 
 namespace retrain {
@@ -81,6 +82,7 @@ Resumable IntentTrainer::Fit() {
   }
   progress_ = {TrainingPhase::kFitting, 1000, 1000, kEvaluatingFrom};
   f.matrix = {};
+  f.stand_ins = {};
   f.restart.start = {};
   co_await Pause{};
   progress_ = {TrainingPhase::kCalibrating, 0, 1, kEvaluatingFrom};
@@ -107,6 +109,24 @@ Resumable IntentTrainer::Fit() {
   f.parts = {};
 }
 
+// Rows that are scored unseen, held out by a fold or fresh, as they would be read had they not been among the training rows.
+Resumable IntentTrainer::ReadAsUnseen(int folds, std::span<const uint32_t> fresh_rows) {
+  Fitting& f = *fitting_;
+  const size_t stride = f.held_out_stride,
+               n = folds >= 2 ? HeldOutRows(f.labels.size(), f.held_out_stride) : fresh_rows.size();
+  f.stand_ins = {};
+  f.stand_ins.rows.columns = f.matrix.columns;
+  f.stand_ins.at.reserve(n);
+  for (size_t h = 0; h < n; ++h) {
+    if (h % kRowsPerLook == 0 && Pausing()) co_await Pause{};
+    const size_t i = folds >= 2 ? h * stride : fresh_rows[h];
+    const bool seen = folds >= 2 && f.folds[i] == kNeverHeldOut;
+    const auto next = static_cast<uint32_t>(f.stand_ins.rows.rows());
+    const bool differs = !seen && AppendUnseen(f.matrix.row(i), f.parts.idf, f.lone_idf, f.stand_ins.rows);
+    f.stand_ins.at.push_back(differs ? next : StandIns::kItself);
+  }
+}
+
 Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span<const uint32_t> fresh_rows, double c) {
   Fitting& f = *fitting_;
   const ClassifierEntry& classifier = ClassifierOf(request_.config);
@@ -114,7 +134,10 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   const uint64_t other_start = start != nullptr && start != &f.restart.start ? start->bytes() : 0;
   const uint64_t scored = folds < 2 ? fresh_rows.size() * uint64_t{n_classes} * sizeof(float) : 0;
   const uint64_t columns = (f.column_of.capacity() + f.live_column_of.capacity()) * sizeof(uint32_t);
-  const uint64_t held = dataset_.bytes() + columns + f.matrix.bytes() + f.restart.start.bytes() + other_start + scored;
+  Resumable part = ReadAsUnseen(folds, fresh_rows);
+  while (!part.Resume()) co_await Pause{};
+  const uint64_t held = dataset_.bytes() + columns + f.matrix.bytes() + f.stand_ins.bytes() + f.restart.start.bytes() +
+                        other_start + scored;
   const auto needed = [&](int threads) {
     return held + classifier.fit_bytes(f.labels.size(), f.matrix.columns, n_classes, folds, threads, f.held_out_stride);
   };
@@ -132,6 +155,7 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   options.held_out_stride = f.held_out_stride;
   options.start = start;
   options.fresh_rows = fresh_rows;
+  options.stand_ins = &f.stand_ins;
   options.keep_duals =
       classifier.has_duals && (f.tuning || (!request_.find_label_issues && request_.config.networks == 0));
   f.fit = classifier.make(problem, options);

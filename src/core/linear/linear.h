@@ -42,6 +42,15 @@ struct DualSolution {
   size_t bytes() const noexcept { return begin.capacity() * sizeof(uint64_t) + entries.capacity() * sizeof(Entry); }
 };
 
+// Rows that are scored in the place of the problem's own, where a fit that has not seen those would read them differently.
+struct StandIns {
+  static constexpr uint32_t kItself = UINT32_MAX;
+  std::vector<uint32_t> at;  // per scored row: its row in `rows`, or kItself
+  SparseMatrix rows;         // columns as the problem's
+
+  size_t bytes() const noexcept { return at.capacity() * sizeof(uint32_t) + rows.bytes(); }
+};
+
 struct LinearOptions {
   double c = 1.0;          // > 0, inverse regularisation strength
   double tolerance = 0.0;  // 0: the solver's own default
@@ -55,6 +64,8 @@ struct LinearOptions {
   // fresh_rows: the rows it knows nothing of, ascending.
   const DualSolution* start = nullptr;
   std::span<const uint32_t> fresh_rows;
+  // Of the rows that TakeHeldOutMargins() is about, in their order; null: every row stands for itself.
+  const StandIns* stand_ins = nullptr;
   bool keep_duals = false;  // so that TakeDuals() has something to give
 };
 

@@ -112,7 +112,7 @@ class LogisticFit final : public LinearFit {
   Resumable Tasks(size_t n_tasks, std::function<bool(size_t)> slice);
 
   void ScoreRows(size_t task, int fold, const Vector& weights);
-  void RowMargins(size_t i, const Vector& weights, double* margins) const;
+  void RowMargins(std::span<const SparseEntry> row, const Vector& weights, double* margins) const;
   bool GradientSlice(uint32_t block, const Vector& weights, Vector& gradient);
   double LargestEntry() const;
   bool Trained(size_t i, int fold) const { return fold < 0 || options_.fold_of_row[i] != fold; }
@@ -266,7 +266,7 @@ void LogisticFit::ScoreRows(size_t task, int fold, const Vector& weights) {
     float* out = probabilities_[i * blocks_].at;
     std::fill(out, out + blocks_ * kLanes, 0.0f);
     if (!Trained(i, fold)) continue;
-    RowMargins(i, weights, margins.data());
+    RowMargins(problem_.rows->row(i), weights, margins.data());
     const uint32_t own = problem_.labels[i];
     const double top = *std::max_element(margins.begin(), margins.begin() + n_classes), own_margin = margins[own];
     for (uint32_t k = 0; k < n_classes; ++k) margins[k] -= top;
@@ -281,10 +281,10 @@ void LogisticFit::ScoreRows(size_t task, int fold, const Vector& weights) {
 }
 
 // margins: blocks × 16.
-void LogisticFit::RowMargins(size_t i, const Vector& weights, double* margins) const {
+void LogisticFit::RowMargins(std::span<const SparseEntry> row, const Vector& weights, double* margins) const {
   LaneRow lanes;
   for (uint32_t block = 0; block < blocks_; ++block) {
-    LaneMargins(problem_.rows->row(i), weights.data() + block * block_rows_, columns_, lanes);
+    LaneMargins(row, weights.data() + block * block_rows_, columns_, lanes);
     for (uint32_t l = 0; l < kLanes; ++l) margins[block * kLanes + l] = static_cast<double>(lanes.at[l]);
   }
 }
@@ -325,9 +325,9 @@ Resumable LogisticFit::KeepHeldOut(int fold) {
     const size_t end = std::min(n_, (task + 1) * kRowsPerTask);
     for (size_t i = task * kRowsPerTask; i < end; ++i) {
       if (options_.fold_of_row[i] != fold || i % options_.held_out_stride != 0) continue;
-      RowMargins(i, weights_, margins.data());
-      std::transform(margins.begin(), margins.begin() + problem_.n_classes,
-                     held_out_.data() + i / options_.held_out_stride * problem_.n_classes,
+      const size_t h = i / options_.held_out_stride;
+      RowMargins(RowToScore(problem_, options_, i, h), weights_, margins.data());
+      std::transform(margins.begin(), margins.begin() + problem_.n_classes, held_out_.data() + h * problem_.n_classes,
                      [](double margin) { return static_cast<float>(margin); });
     }
     return true;

@@ -58,7 +58,22 @@ void CheckStart(const LinearOptions& options, size_t n, uint32_t n_classes) {
       Refuse("fresh row out of range or out of order");
 }
 
+void CheckStandIns(const LinearProblem& problem, const LinearOptions& options) {
+  if (options.stand_ins == nullptr) return;
+  const StandIns& others = *options.stand_ins;
+  if (others.at.size() != RowsToScore(problem, options)) Refuse("every scored row needs a stand-in");
+  if (others.rows.columns != problem.rows->columns) Refuse("stand-ins have other columns than the rows");
+  CheckFeatures(others.rows);
+  for (const uint32_t at : others.at)
+    if (at != StandIns::kItself && at >= others.rows.rows()) Refuse("stand-in out of range");
+}
+
 }  // namespace
+
+size_t RowsToScore(const LinearProblem& problem, const LinearOptions& options) noexcept {
+  if (options.folds >= 2) return HeldOutRows(problem.rows->rows(), options.held_out_stride);
+  return options.start != nullptr ? options.fresh_rows.size() : 0;
+}
 
 void CheckLinearProblem(const LinearProblem& problem, const LinearOptions& options) {
   if (problem.rows == nullptr || problem.rows->begin.empty()) Refuse("no feature matrix");
@@ -80,6 +95,7 @@ void CheckLinearProblem(const LinearProblem& problem, const LinearOptions& optio
   CheckFeatures(*problem.rows);
   CheckFolds(options, n);
   CheckStart(options, n, problem.n_classes);
+  CheckStandIns(problem, options);
 }
 
 ByteSum& ByteSum::Add(std::initializer_list<uint64_t> factors) {

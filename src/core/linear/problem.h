@@ -17,6 +17,17 @@ inline constexpr uint8_t kNeverHeldOut = 255;
 
 inline uint64_t HeldOutRows(uint64_t n_rows, uint32_t stride) noexcept { return (n_rows + stride - 1) / stride; }
 
+// Row i as it is scored, the h-th of those whose margins are wanted.
+inline std::span<const SparseEntry> RowToScore(const LinearProblem& problem, const LinearOptions& options, size_t i,
+                                               size_t h) noexcept {
+  const StandIns* const others = options.stand_ins;
+  if (others == nullptr || others->at[h] == StandIns::kItself) return problem.rows->row(i);
+  return others->rows.row(others->at[h]);
+}
+
+// Rows whose margins a fit gives beside its weights.
+size_t RowsToScore(const LinearProblem& problem, const LinearOptions& options) noexcept;
+
 // Throws Error when the parts do not fit together or an option is out of range.
 void CheckLinearProblem(const LinearProblem& problem, const LinearOptions& options);
 

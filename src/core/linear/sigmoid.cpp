@@ -8,8 +8,7 @@
 //
 // Divided by their sum the sigmoids are under-confident, the more so the more classes there are: each was asked about its own
 // class alone, and what the others leave over adds up. So their logarithms get a temperature as margins do: p_ik is
-// proportional to exp(b log p_i). It changes no order, and b = 1 is the plain quotient. The rows that b is fitted on are those
-// that the sigmoids were fitted on, so it comes out too large: two of its standard errors, 1 / sqrt(F''(b)), are taken off.
+// proportional to exp(b log p_i). It changes no order, and b = 1 is the plain quotient.
 //
 // A handful of a class' own rows hardly fixes two numbers. A and B are drawn towards the mean of all classes as if that had been
 // seen on c = 10 rows of its own: n / (n + c) times the class' own plus c / (n + c) times the mean, with B counted from the
@@ -45,11 +44,8 @@ constexpr uint32_t kGuessRows = 8;
 constexpr double kEnough = 1e-3;
 // Of a loss that single precision has summed.
 constexpr double kRounding = 1e-6;
-// Rows of its own that the mean of all classes stands for in a class' sigmoid, and standard errors that are taken off their
-// temperature. Chosen with sight of test rows; on rows held out of the training rows alone (five draws of a fifth) log loss goes
-// from 2.42 to 2.24 with five examples an intent, from 0.347 to 0.336 on 668 messages, and hardly moves on larger sets.
+// Rows of its own that the mean of all classes stands for in a class' sigmoid. Chosen with sight of test rows.
 constexpr double kPooledRows = 10;
-constexpr double kSharpnessErrors = 2;
 constexpr int kMaxIterations = 50;
 constexpr size_t kRowsPerPoll = 256;
 
@@ -317,7 +313,7 @@ Calibration FitSigmoid(std::span<const float> margins, std::span<const uint32_t>
     calibration.intercept.push_back(static_cast<float>(c.intercept));
   }
   calibration.inverse_temperature =
-      FitTemperature(margins, labels, row_weights, n_classes, &calibration, kSharpnessErrors, threads, stop);
+      FitTemperature(margins, labels, row_weights, n_classes, &calibration, threads, stop);
   return calibration;
 }
 

@@ -401,9 +401,10 @@ size_t SvmBlock::ScoreRow(uint32_t i, size_t to) {
   const uint32_t n_classes = shared_.problem.n_classes;
   const uint32_t lanes = std::min(kLanes, n_classes - lanes_.first_class);
   LaneRow margins;
-  LaneMargins(rows_.row(i), weights_.data(), rows_.columns, margins);
+  const std::span<const SparseEntry> row = RowToScore(shared_.problem, shared_.options, i, to);
+  LaneMargins(row, weights_.data(), rows_.columns, margins);
   std::copy(margins.at, margins.at + lanes, shared_.held_out.data() + to * n_classes + lanes_.first_class);
-  return rows_.row(i).size();
+  return row.size();
 }
 
 void SvmBlock::KeepDuals() {

@@ -37,10 +37,7 @@ class SvmFit final : public LinearFit {
     n_blocks_ = BlockCount(problem.n_classes);
     ComputeTerms();
     shared_.weights = EmptyWeights(problem.rows->columns, problem.n_classes);
-    const size_t scored = options.folds >= 2         ? HeldOutRows(problem.rows->rows(), options.held_out_stride)
-                          : options.start != nullptr ? options.fresh_rows.size()
-                                                     : 0;
-    shared_.held_out.resize(scored * problem.n_classes);
+    shared_.held_out.resize(RowsToScore(problem, options) * problem.n_classes);
     if (options.keep_duals) {
       shared_.duals.resize(n_blocks_);
       shared_.max_duals = MaxDuals(problem.rows->rows(), n_blocks_);

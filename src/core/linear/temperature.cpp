@@ -83,23 +83,16 @@ class TemperatureRows {
     });
   }
 
-  // argmin F, less so many standard errors. Most of Newton's steps are needed to get near, and few rows show the way.
-  double Solve(double errors) const {
+  // argmin F. Most of Newton's steps are needed to get near, and few rows show the way.
+  double Solve() const {
     const size_t n = weights_.size();
-    const double guess = n >= kGuessShare * kGuessRows ? Descend(kFirstInverse, kGuessRows).inverse : kFirstInverse;
-    const Minimum found = Descend(guess, n);
-    if (errors <= 0 || found.curvature <= 0) return found.inverse;
-    return std::max(found.inverse - errors / std::sqrt(found.curvature), found.inverse / 2);
+    return Descend(n >= kGuessShare * kGuessRows ? Descend(kFirstInverse, kGuessRows) : kFirstInverse, n);
   }
 
  private:
-  struct Minimum {
-    double inverse, curvature;  // the latter one step before
-  };
-
   // Newton's method inside a bracket over the first n rows.
-  Minimum Descend(double b, size_t n) const {
-    double low = kMinInverse, high = kMaxInverse, curvature = 0;
+  double Descend(double b, size_t n) const {
+    double low = kMinInverse, high = kMaxInverse;
     for (int iteration = 0; iteration < kMaxIterations; ++iteration) {
       const SoftmaxSums d = Derivatives(b, n);
       (d.slope > 0 ? high : low) = b;
@@ -107,10 +100,9 @@ class TemperatureRows {
       if (!(next > low && next < high)) next = std::sqrt(low * high);  // Newton left the bracket
       const bool arrived = std::abs(next - b) <= kTemperatureError * b;
       b = next;
-      curvature = d.curvature;
       if (arrived) break;
     }
-    return {b, curvature};
+    return b;
   }
 
   SoftmaxSums Derivatives(double b, size_t n) const {
@@ -149,8 +141,8 @@ class TemperatureRows {
 }  // namespace
 
 double FitTemperature(std::span<const float> margins, std::span<const uint32_t> labels,
-                      std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids,
-                      double errors, int threads, const Stop& stop) {
+                      std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids, int threads,
+                      const Stop& stop) {
   const size_t stride = std::max<size_t>(1, labels.size() / kSoftmaxRows);
   std::vector<size_t> rows;
   std::vector<uint32_t> sampled;
@@ -166,14 +158,14 @@ double FitTemperature(std::span<const float> margins, std::span<const uint32_t> 
     std::copy_n(margins.begin() + static_cast<ptrdiff_t>(rows[r] * n_classes), n_classes, values.begin());
     if (sigmoids != nullptr) LogSigmoids(*sigmoids, values);
   };
-  return TemperatureRows(std::move(sampled), std::move(weights), n_classes, doubt, read, threads, stop).Solve(errors);
+  return TemperatureRows(std::move(sampled), std::move(weights), n_classes, doubt, read, threads, stop).Solve();
 }
 
 Calibration FitSoftmax(std::span<const float> margins, std::span<const uint32_t> labels,
                        std::span<const float> row_weights, uint32_t n_classes, int threads, const Stop& stop) {
   Calibration calibration;
   calibration.kind = CalibrationKind::kSoftmax;
-  calibration.inverse_temperature = FitTemperature(margins, labels, row_weights, n_classes, nullptr, 0, threads, stop);
+  calibration.inverse_temperature = FitTemperature(margins, labels, row_weights, n_classes, nullptr, threads, stop);
   return calibration;
 }
 
@@ -181,7 +173,7 @@ double BestInverseTemperature(const Calibration& calibration, std::span<const fl
                               std::span<const uint32_t> labels, std::span<const float> row_weights, uint32_t n_classes,
                               int threads, const Stop& stop) {
   const Calibration* sigmoids = calibration.kind == CalibrationKind::kSigmoid ? &calibration : nullptr;
-  return FitTemperature(margins, labels, row_weights, n_classes, sigmoids, 0, threads, stop);
+  return FitTemperature(margins, labels, row_weights, n_classes, sigmoids, threads, stop);
 }
 
 }  // namespace retrain

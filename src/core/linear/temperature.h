@@ -9,10 +9,10 @@
 
 namespace retrain {
 
-// The inverse temperature of the margins, or of the logarithms of these sigmoids of them, on a sample of the rows; less so
-// many of its standard errors. sigmoids may be null; polls `stop`.
+// The inverse temperature of the margins, or of the logarithms of these sigmoids of them, on a sample of the rows. sigmoids
+// may be null; polls `stop`.
 double FitTemperature(std::span<const float> margins, std::span<const uint32_t> labels,
-                      std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids,
-                      double errors, int threads, const Stop& stop);
+                      std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids, int threads,
+                      const Stop& stop);
 
 }  // namespace retrain
