@@ -37,7 +37,7 @@ select p.predicted_intent is not distinct from u.predicted_intent and p.confiden
 from usual u, predict_intent(u.message, 'm') p order by u.n;
 select classify_intent('zkwx jjyy qqvv', 'm') = predicted_intent as classify_is_not_asked from usual where n = 2;
 select p.place, p.decision_source, p.uncertain_reason
-from predict_intents(array['zkwx jjyy qqvv', null, 'quiero cambiar la talla 3 por favor'], 'm') with ordinality as p (message,
+from predict_intents(array['zkwx jjyy qqvv', null, 'quiero saber del envío del paquete 3 por favor'], 'm') with ordinality as p (message,
   predicted_intent, confidence, top_intents, decision, is_uncertain, model_version, model_trained, decision_source,
   uncertain_reason, familiarity, place);
 select m #>> '{out_of_scope,share}' as share, m #>> '{out_of_scope,rows}' as rows, m #>> '{decisions,rows}' as test_rows,
