@@ -112,18 +112,28 @@ Resumable IntentTrainer::Fit() {
 // Rows that are scored unseen, held out by a fold or fresh, as they would be read had they not been among the training rows.
 Resumable IntentTrainer::ReadAsUnseen(int folds, std::span<const uint32_t> fresh_rows) {
   Fitting& f = *fitting_;
-  const size_t stride = f.held_out_stride,
-               n = folds >= 2 ? HeldOutRows(f.labels.size(), f.held_out_stride) : fresh_rows.size();
-  f.stand_ins = {};
-  f.stand_ins.rows.columns = f.matrix.columns;
-  f.stand_ins.at.reserve(n);
+  const bool held_out = folds >= 2;
+  const size_t n = held_out ? HeldOutRows(f.labels.size(), f.held_out_stride) : fresh_rows.size();
+  const auto row_of = [&](size_t h) { return held_out ? h * f.held_out_stride : fresh_rows[h]; };
+  StandIns& others = f.stand_ins;
+  others = {};
+  others.rows.columns = f.matrix.columns;
+  others.at.assign(n, StandIns::kItself);
+  uint32_t n_others = 0;
+  uint64_t entries = 0;
   for (size_t h = 0; h < n; ++h) {
     if (h % kRowsPerLook == 0 && Pausing()) co_await Pause{};
-    const size_t i = folds >= 2 ? h * stride : fresh_rows[h];
-    const bool seen = folds >= 2 && f.folds[i] == kNeverHeldOut;
-    const auto next = static_cast<uint32_t>(f.stand_ins.rows.rows());
-    const bool differs = !seen && AppendUnseen(f.matrix.row(i), f.parts.idf, f.lone_idf, f.stand_ins.rows);
-    f.stand_ins.at.push_back(differs ? next : StandIns::kItself);
+    const size_t i = row_of(h);
+    const bool seen = held_out && f.folds[i] == kNeverHeldOut;
+    if (seen || !DiffersUnseen(f.matrix.row(i), f.parts.idf, f.lone_idf)) continue;
+    others.at[h] = n_others++;
+    entries += f.matrix.row(i).size();
+  }
+  others.rows.begin.reserve(n_others + 1);
+  others.rows.entries.reserve(entries);
+  for (size_t h = 0; h < n; ++h) {
+    if (h % kRowsPerLook == 0 && Pausing()) co_await Pause{};
+    if (others.at[h] != StandIns::kItself) AppendUnseen(f.matrix.row(row_of(h)), f.parts.idf, f.lone_idf, others.rows);
   }
 }
 

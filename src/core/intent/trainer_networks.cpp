@@ -124,8 +124,7 @@ Resumable IntentTrainer::ScoreHeldOutRows(std::vector<uint32_t> rows) {
   for (size_t r = 0; r < rows.size(); r += stride) {
     if (Pausing()) co_await Pause{};
     const size_t i = rows[r];
-    const uint32_t other = f.stand_ins.at[i / f.held_out_stride];
-    const auto row = other == StandIns::kItself ? f.matrix.row(i) : f.stand_ins.rows.row(other);
+    const auto row = f.stand_ins.row(i / f.held_out_stride, f.matrix.row(i));
     scores.assign(f.parts.weights.stride, 0);
     for (const NetworkView& view : views) AddScores(view, row, budget_->stop, scratch, scores.data());
     for (uint32_t k = 0; k < n_classes; ++k) {

@@ -6,22 +6,32 @@
 
 namespace retrain {
 
-bool AppendUnseen(std::span<const SparseEntry> row, std::span<const float> idf, float lone_idf, SparseMatrix& out) {
-  const auto is_term = [&](const SparseEntry& entry) { return entry.column < idf.size(); };
-  const auto is_lone = [&](const SparseEntry& entry) { return is_term(entry) && idf[entry.column] >= lone_idf; };
-  if (std::none_of(row.begin(), row.end(), is_lone)) return false;
+namespace {
+
+bool IsTerm(const SparseEntry& entry, std::span<const float> idf) { return entry.column < idf.size(); }
+
+bool IsLone(const SparseEntry& entry, std::span<const float> idf, float lone_idf) {
+  return IsTerm(entry, idf) && idf[entry.column] >= lone_idf;
+}
+
+}  // namespace
+
+bool DiffersUnseen(std::span<const SparseEntry> row, std::span<const float> idf, float lone_idf) {
+  return std::any_of(row.begin(), row.end(), [&](const SparseEntry& entry) { return IsLone(entry, idf, lone_idf); });
+}
+
+void AppendUnseen(std::span<const SparseEntry> row, std::span<const float> idf, float lone_idf, SparseMatrix& out) {
   double squares = 0;
   for (const SparseEntry& entry : row)
-    if (is_term(entry) && !is_lone(entry))
+    if (IsTerm(entry, idf) && !IsLone(entry, idf, lone_idf))
       squares += static_cast<double>(entry.value) * static_cast<double>(entry.value);
   const double scale = squares > 0 ? 1 / std::sqrt(squares) : 0;
   for (const SparseEntry& entry : row) {
-    if (is_lone(entry)) continue;
-    const double value = is_term(entry) ? scale * static_cast<double>(entry.value) : static_cast<double>(entry.value);
-    out.entries.push_back({entry.column, static_cast<float>(value)});
+    if (IsLone(entry, idf, lone_idf)) continue;
+    const double value = static_cast<double>(entry.value);
+    out.entries.push_back({entry.column, static_cast<float>(IsTerm(entry, idf) ? scale * value : value)});
   }
   out.begin.push_back(out.entries.size());
-  return true;
 }
 
 }  // namespace retrain

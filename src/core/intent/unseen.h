@@ -15,9 +15,11 @@ namespace retrain {
 // left out, and the others have unit length without them. A row that keeps them has smaller margins than a message like it,
 // and a calibration that was fitted on such margins is surer than it may be.
 //
-// Appends the row as it would be read to `out`, and gives true; false where that is the row as it is, which is not appended.
-// idf: of each term, the first columns; lone_idf: of a term in as many rows as a feature must be in. Columns beyond the
-// terms stay as they are.
-bool AppendUnseen(std::span<const SparseEntry> row, std::span<const float> idf, float lone_idf, SparseMatrix& out);
+// idf: of each term, the first columns; lone_idf: of a term in as many rows as a feature must be in.
+
+// Whether the row has such terms.
+bool DiffersUnseen(std::span<const SparseEntry> row, std::span<const float> idf, float lone_idf);
+// Appends the row as it would be read to `out`: without them. Columns beyond the terms stay as they are.
+void AppendUnseen(std::span<const SparseEntry> row, std::span<const float> idf, float lone_idf, SparseMatrix& out);
 
 }  // namespace retrain

@@ -48,6 +48,10 @@ struct StandIns {
   std::vector<uint32_t> at;  // per scored row: its row in `rows`, or kItself
   SparseMatrix rows;         // columns as the problem's
 
+  // What the h-th scored row is scored as.
+  std::span<const SparseEntry> row(size_t h, std::span<const SparseEntry> itself) const noexcept {
+    return at[h] == kItself ? itself : rows.row(at[h]);
+  }
   size_t bytes() const noexcept { return at.capacity() * sizeof(uint32_t) + rows.bytes(); }
 };
 

@@ -20,9 +20,8 @@ inline uint64_t HeldOutRows(uint64_t n_rows, uint32_t stride) noexcept { return 
 // Row i as it is scored, the h-th of those whose margins are wanted.
 inline std::span<const SparseEntry> RowToScore(const LinearProblem& problem, const LinearOptions& options, size_t i,
                                                size_t h) noexcept {
-  const StandIns* const others = options.stand_ins;
-  if (others == nullptr || others->at[h] == StandIns::kItself) return problem.rows->row(i);
-  return others->rows.row(others->at[h]);
+  const std::span<const SparseEntry> itself = problem.rows->row(i);
+  return options.stand_ins == nullptr ? itself : options.stand_ins->row(h, itself);
 }
 
 // Rows whose margins a fit gives beside its weights.
