@@ -76,6 +76,7 @@ def summary(scored):
     confidence = [float(value) for _, value in scored]
     return {
         "accuracy": 100 * sum(correct) / len(correct),
+        "confidence": 100 * sum(confidence) / len(confidence),
         "ece": expected_calibration_error(confidence, correct),
         "by_chance": calibration_error_by_chance(confidence),
     }
@@ -89,11 +90,12 @@ def report(name, runs, reference):
     ahead = [one["accuracy"] - other["accuracy"] for one, other in zip(runs, reference)]
     error = statistics.stdev(ahead) / len(ahead) ** 0.5
     print(
-        "| %-28s | %10.2f | %18s | %5.3f | %9.3f |"
+        "| %-28s | %10.2f | %18s | %12.2f | %5.3f | %9.3f |"
         % (
             name,
             mean([one["accuracy"] for one in runs]),
             "%+.2f (+-%.2f)" % (mean(ahead), error) if runs is not reference else "",
+            mean([one["confidence"] for one in runs]),
             mean([one["ece"] for one in runs]),
             mean([one["by_chance"] for one in runs]),
         )
@@ -116,16 +118,16 @@ def main():
         splits = [deal(rows, seed) for seed in range(args.splits)]
         n_test = sum(split == "test" for _, _, split in splits[0])
         print("\n%s: %d splits into %d and %d messages\n" % (TITLES[dataset], args.splits, len(splits[0]) - n_test, n_test))
-        print("| contestant                   | accuracy % | ahead of the peer  |   ECE | by chance |")
-        print("|------------------------------|-----------:|-------------------:|------:|----------:|")
+        print("| contestant                   | accuracy % | ahead of the peer  | confidence % |   ECE | by chance |")
+        print("|------------------------------|-----------:|-------------------:|-------------:|------:|----------:|")
         for preset, title in OURS.items():
             peer, features = THEIRS[preset]
             reference = [summary(theirs(features, dealt)) for dealt in splits]
             report(title, [summary(ours(args, preset, dealt)) for dealt in splits], reference)
             report(peer, reference, reference)
     print(
-        "\nMeans over the splits; ahead: mean and standard error of the differences within splits, in points. By chance: what the\n"
-        "calibration error would be on so many rows, were every answer right with just the probability that it states."
+        "\nMeans over the splits; ahead: mean and standard error of the differences within splits, in points.\n"
+        "Confidence: in the first answer; what is above the accuracy is too much. By chance: what the calibration error would be on so many rows, were every answer right with just the probability that it states."
     )
 
 

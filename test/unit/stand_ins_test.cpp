@@ -54,17 +54,15 @@ TEST(StandIns, AreScoredInThePlaceOfHeldOutRows) {
 
 TEST(StandIns, AreScoredInThePlaceOfFreshRows) {
   const OwnedProblem p = RandomProblem(60, 12, kClasses, 22);
-  const DualSolution start{std::vector<uint64_t>(61), {}};  // nothing: every margin is that of no weights at all
-  DualSolution some = start;
-  some.entries.push_back({3, 1.0f});
-  for (size_t i = 1; i < some.begin.size(); ++i) some.begin[i] = 1;  // row 0 alone, for class 3
+  DualSolution start{std::vector<uint64_t>(61, 1), {{3, 1.0f}}};  // of row 0 alone, for class 3
+  start.begin[0] = 0;
   const std::vector<uint32_t> fresh{10, 20};
   StandIns others;
   others.rows.columns = p.rows.columns;
   others.at = {0, StandIns::kItself};
   Copy(p.rows.row(20), others.rows);
   LinearOptions options;
-  options.start = &some;
+  options.start = &start;
   options.fresh_rows = fresh;
   options.stand_ins = &others;
   const FitResult result = Finish(MakeSvmFit(p.view(), options));

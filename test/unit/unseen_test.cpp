@@ -9,12 +9,12 @@
 namespace retrain {
 namespace {
 
-constexpr float kLone = 5;
-const std::vector<float> kIdf{1, 5, 2, 6, 3};  // terms 1 and 3 are in as many rows as a feature must be in, or fewer
+const std::vector<float> kIdf{1, 5, 2, 6, 3};
+const LoneTerms kLone{kIdf, 5};  // terms 1 and 3
 
 std::vector<SparseEntry> Unseen(const std::vector<SparseEntry>& row) {
   SparseMatrix out;
-  AppendUnseen(row, kIdf, kLone, out);
+  AppendUnseen(row, kLone, out);
   EXPECT_EQ(out.rows(), 1u);
   EXPECT_EQ(out.begin.back(), out.entries.size());
   return {out.entries.begin(), out.entries.end()};
@@ -32,8 +32,8 @@ TEST(Unseen, LoneTermsAreLeftOutAndTheOthersHaveUnitLength) {
 
 TEST(Unseen, RowsWithLoneTermsDiffer) {
   const std::vector<SparseEntry> one{{0, 0.8f}, {3, 0.6f}}, none{{0, 0.8f}, {2, 0.6f}, {7, 9.0f}};
-  EXPECT_TRUE(DiffersUnseen(one, kIdf, kLone));
-  EXPECT_FALSE(DiffersUnseen(none, kIdf, kLone));
+  EXPECT_TRUE(DiffersUnseen(one, kLone));
+  EXPECT_FALSE(DiffersUnseen(none, kLone));
 }
 
 TEST(Unseen, ColumnsBeyondTheTermsStay) {

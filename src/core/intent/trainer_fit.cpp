@@ -115,6 +115,7 @@ Resumable IntentTrainer::ReadAsUnseen(int folds, std::span<const uint32_t> fresh
   const bool held_out = folds >= 2;
   const size_t n = held_out ? HeldOutRows(f.labels.size(), f.held_out_stride) : fresh_rows.size();
   const auto row_of = [&](size_t h) { return held_out ? h * f.held_out_stride : fresh_rows[h]; };
+  const LoneTerms lone{f.parts.idf, f.lone_idf};
   StandIns& others = f.stand_ins;
   others = {};
   others.rows.columns = f.matrix.columns;
@@ -125,15 +126,18 @@ Resumable IntentTrainer::ReadAsUnseen(int folds, std::span<const uint32_t> fresh
     if (h % kRowsPerLook == 0 && Pausing()) co_await Pause{};
     const size_t i = row_of(h);
     const bool seen = held_out && f.folds[i] == kNeverHeldOut;
-    if (seen || !DiffersUnseen(f.matrix.row(i), f.parts.idf, f.lone_idf)) continue;
+    if (seen || !DiffersUnseen(f.matrix.row(i), lone)) continue;
     others.at[h] = n_others++;
     entries += f.matrix.row(i).size();
   }
+  CheckBudget(dataset_.bytes() + f.matrix.bytes() + others.bytes() + n_others * sizeof(uint64_t) +
+                  entries * sizeof(SparseEntry),
+              "fitting");
   others.rows.begin.reserve(n_others + 1);
   others.rows.entries.reserve(entries);
   for (size_t h = 0; h < n; ++h) {
     if (h % kRowsPerLook == 0 && Pausing()) co_await Pause{};
-    if (others.at[h] != StandIns::kItself) AppendUnseen(f.matrix.row(row_of(h)), f.parts.idf, f.lone_idf, others.rows);
+    if (others.at[h] != StandIns::kItself) AppendUnseen(f.matrix.row(row_of(h)), lone, others.rows);
   }
 }
 

@@ -164,6 +164,7 @@ Resumable IntentTrainer::CrossValidate(TuningTrial& trial, std::vector<uint8_t>&
   trial.accuracy = n > 0 ? trial.accuracy / n : 0;
   trial.log_loss = loss / static_cast<double>(f.labels.size());
   f.held_out = {};
+  f.stand_ins = {};
 }
 
 }  // namespace retrain

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/intent/fitting.h"
+#include "core/intent/unseen.h"
 #include "core/text/embedding.h"
 #include "core/text/vocabulary.h"
 
@@ -173,16 +174,16 @@ float IntentTrainer::WeighRow(const DatasetRow& row, LargeVector<uint32_t>& plac
     }
   }
   const auto terms = std::span(entries).subspan(first);
-  const auto is_lone = [&f](const SparseEntry& entry) { return f.parts.idf[entry.column] >= f.lone_idf; };
+  const LoneTerms lone{f.parts.idf, f.lone_idf};
   for (const auto& entry : terms) {
     place[entry.column] = 0;
-    if (is_lone(entry)) unseen += static_cast<uint64_t>(entry.value);
+    if (lone.Has(entry)) unseen += static_cast<uint64_t>(entry.value);
   }
   const double squares =
       WeightTerms(terms, request_.config.sublinear_tf, [&f](uint32_t column) { return f.parts.idf[column]; });
   double shared = 0;
   for (const auto& entry : terms)
-    if (!is_lone(entry)) shared += static_cast<double>(entry.value) * static_cast<double>(entry.value);
+    if (!lone.Has(entry)) shared += static_cast<double>(entry.value) * static_cast<double>(entry.value);
   for (uint32_t i = 0; i < f.parts.space.stats; ++i)
     entries.push_back({f.parts.space.terms() + i, dataset_.stats()[row.stats_row][i]});
   AppendEmbedding(dataset_.embedding(row), f.parts.space.terms() + f.parts.space.stats, entries);

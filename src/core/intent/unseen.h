@@ -11,15 +11,20 @@
 
 namespace retrain {
 
-// A term that is a feature because this row has it too would be none without the row: messages that come later have such terms
-// left out, and the others have unit length without them. A row that keeps them has smaller margins than a message like it,
-// and a calibration that was fitted on such margins is surer than it may be.
-//
-// idf: of each term, the first columns; lone_idf: of a term in as many rows as a feature must be in.
+// Terms that are features because a row has them too: messages that come later have such terms left out, and the others have
+// unit length without them. A row that keeps them has smaller margins than a message like it, and a calibration that was
+// fitted on such margins is surer than it may be.
+struct LoneTerms {
+  std::span<const float> idf;  // of each term; terms are the first columns
+  float lone_idf;              // of a term in just as many rows as a feature must be in
 
-// Whether the row has such terms.
-bool DiffersUnseen(std::span<const SparseEntry> row, std::span<const float> idf, float lone_idf);
-// Appends the row as it would be read to `out`: without them. Columns beyond the terms stay as they are.
-void AppendUnseen(std::span<const SparseEntry> row, std::span<const float> idf, float lone_idf, SparseMatrix& out);
+  bool IsTerm(const SparseEntry& entry) const noexcept { return entry.column < idf.size(); }
+  bool Has(const SparseEntry& entry) const noexcept { return IsTerm(entry) && idf[entry.column] >= lone_idf; }
+};
+
+// Whether a row without its lone terms is another.
+bool DiffersUnseen(std::span<const SparseEntry> row, const LoneTerms& lone);
+// Appends the row without them to `out`, its other terms of unit length. Columns beyond the terms stay as they are.
+void AppendUnseen(std::span<const SparseEntry> row, const LoneTerms& lone, SparseMatrix& out);
 
 }  // namespace retrain

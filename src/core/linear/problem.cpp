@@ -63,6 +63,7 @@ void CheckStandIns(const LinearProblem& problem, const LinearOptions& options) {
   const StandIns& others = *options.stand_ins;
   if (others.at.size() != RowsToScore(problem, options)) Refuse("every scored row needs a stand-in");
   if (others.rows.columns != problem.rows->columns) Refuse("stand-ins have other columns than the rows");
+  if (others.rows.begin.empty()) Refuse("no feature matrix");
   CheckFeatures(others.rows);
   for (const uint32_t at : others.at)
     if (at != StandIns::kItself && at >= others.rows.rows()) Refuse("stand-in out of range");

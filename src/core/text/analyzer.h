@@ -132,8 +132,8 @@ class Analyzer {
   void ReadTokens(const Stop& stop);
 
   AnalyzerConfig config_;
-  std::string text_;             // " w1 w2 … wn ": normalised, and where words are read white space collapsed
-  std::vector<uint32_t> chars_;  // byte offset of each character of text_, then its size
+  std::string text_;                       // " w1 w2 … wn ": normalised, white space collapsed where words are read
+  std::vector<uint32_t> chars_;            // byte offset of each character of text_, then its size
   std::vector<uint32_t> word_first_char_;  // character index of the space before each word, then of the closing space
   std::string tokens_;                     // tokens of min_token_chars or more word characters, joined by one space
   std::vector<uint32_t> token_begin_;
