@@ -123,12 +123,12 @@ TEST(Svm, RowsBeyondTheFirstChunkDoNotSlowTheSolution) {
   constexpr uint32_t kColumns = 3000, kClasses = 16;
   Rng rng(16);
   OwnedProblem p(kColumns, kClasses);
-  for (size_t i = 0; i < 16384 + 400; ++i) {
+  for (size_t i = 0; i < 16384 + 200; ++i) {
     std::vector<float> row(kColumns);
     const uint32_t label = rng.Below(kClasses);
-    for (int word = 0; word < 8; ++word) {
+    for (int word = 0; word < 4; ++word) {
       const uint32_t common = rng.Below(1 + rng.Below(1 + rng.Below(kColumns)));  // most words are of the first ones
-      row[rng.Below(3) == 0 ? label * 37 + rng.Below(20) : common] = 0.35f;
+      row[rng.Below(3) == 0 ? label * 37 + rng.Below(20) : common] = 0.5f;
     }
     p.Add(row, rng.Below(10) == 0 ? rng.Below(kClasses) : label);
   }
