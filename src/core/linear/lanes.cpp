@@ -4,6 +4,8 @@
 // point exists for 16-byte vectors (SSE2, NEON) and, on x86-64, for 32-byte vectors behind a check of the CPU.
 #include "core/linear/lanes.h"
 
+#include <cstring>
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define RETRAIN_AVX2 1
 #endif
@@ -170,6 +172,26 @@ RETRAIN_INLINE void Visit(const SvmLanes& lanes, const uint32_t* batch, size_t n
   }
 }
 
+template <class W>
+RETRAIN_INLINE void Score(const LaneScored* batch, size_t n, const LaneRow* weights, uint32_t columns, uint32_t lanes) {
+  constexpr size_t kAhead = 4, kLine = 64;
+  for (size_t t = 0; t < n; ++t) {
+    if (t + kAhead < n) {
+      const LaneScored& next = batch[t + kAhead];
+      const auto* end = reinterpret_cast<const char*>(next.x.data() + next.x.size());
+      for (auto* line = reinterpret_cast<const char*>(next.x.data()); line < end; line += kLine) __builtin_prefetch(line);
+      __builtin_prefetch(next.to, 1);
+      __builtin_prefetch(next.to + lanes - 1, 1);
+    }
+    LaneRow margins;
+    Margins<W>(batch[t].x.data(), batch[t].x.size(), weights, columns, reinterpret_cast<typename W::Float*>(&margins));
+    if (lanes == kLanes)
+      std::memcpy(batch[t].to, &margins, sizeof(margins));
+    else
+      std::memcpy(batch[t].to, &margins, lanes * sizeof(float));
+  }
+}
+
 #ifdef RETRAIN_AVX2
 #define RETRAIN_TARGET __attribute__((target("avx2")))
 RETRAIN_TARGET void MarginsWide(const SparseEntry* x, size_t n, const LaneRow* weights, uint32_t columns,
@@ -178,6 +200,9 @@ RETRAIN_TARGET void MarginsWide(const SparseEntry* x, size_t n, const LaneRow* w
 }
 RETRAIN_TARGET void AddWide(const SparseEntry* x, size_t n, const LaneRow* step, LaneRow* weights, uint32_t columns) {
   Add<Wide>(x, n, reinterpret_cast<const Float8*>(step), weights, columns);
+}
+RETRAIN_TARGET void ScoreWide(const LaneScored* batch, size_t n, const LaneRow* weights, uint32_t columns, uint32_t lanes) {
+  Score<Wide>(batch, n, weights, columns, lanes);
 }
 RETRAIN_TARGET void VisitWide(const SvmLanes& lanes, const uint32_t* batch, size_t n, float* violations) {
   Visit<Wide>(lanes, batch, n, violations);
@@ -192,6 +217,13 @@ void LaneMargins(std::span<const SparseEntry> x, const LaneRow* weights, uint32_
   if (HasWide()) return MarginsWide(x.data(), x.size(), weights, columns, &out);
 #endif
   Margins<Narrow>(x.data(), x.size(), weights, columns, reinterpret_cast<Float4*>(&out));
+}
+
+void LaneScore(std::span<const LaneScored> batch, const LaneRow* weights, uint32_t columns, uint32_t lanes) {
+#ifdef RETRAIN_AVX2
+  if (HasWide()) return ScoreWide(batch.data(), batch.size(), weights, columns, lanes);
+#endif
+  Score<Narrow>(batch.data(), batch.size(), weights, columns, lanes);
 }
 
 void LaneAdd(std::span<const SparseEntry> x, const LaneRow& step, LaneRow* weights, uint32_t columns) {

@@ -27,6 +27,15 @@ constexpr uint32_t BlockCount(uint32_t n_classes) { return (n_classes + kLanes -
 // out = weights[columns] + sum_j x_j weights[j]; weights has columns + 1 rows, the last one is the bias.
 void LaneMargins(std::span<const SparseEntry> x, const LaneRow* weights, uint32_t columns, LaneRow& out);
 
+// A row to score, and where its margins go: `lanes` floats.
+struct LaneScored {
+  std::span<const SparseEntry> x;
+  float* to;
+};
+
+// The margins of many rows, as LaneMargins(), of the first `lanes` classes.
+void LaneScore(std::span<const LaneScored> batch, const LaneRow* weights, uint32_t columns, uint32_t lanes);
+
 // weights[j] += x_j * step for every feature of x, and weights[columns] += step.
 void LaneAdd(std::span<const SparseEntry> x, const LaneRow& step, LaneRow* weights, uint32_t columns);
 

@@ -134,7 +134,7 @@ Resumable SvmBlock::Run() {
   ++shared_.fits_done;
   if (folds_ == nullptr) co_return;
 
-  for (Resumable score = Score(kNeverHeldOut); !score.Resume();) co_await Pause{};
+  for (Resumable score = Score(shared_.scored.back()); !score.Resume();) co_await Pause{};
   KeepFull();
   for (Resumable folds = Folds(); !folds.Resume();) co_await Pause{};
 }
@@ -154,7 +154,7 @@ Resumable SvmBlock::Folds() {
       for (Resumable epoch = Epoch(fold); !epoch.Resume();) co_await Pause{};
       order_.assign(moved_.begin(), moved_.begin() + static_cast<ptrdiff_t>(n_moved_));
     }
-    for (Resumable score = Score(fold); !score.Resume();) co_await Pause{};
+    for (Resumable score = Score(shared_.scored[static_cast<size_t>(fold)]); !score.Resume();) co_await Pause{};
     ++shared_.fits_done;
   }
 }
@@ -191,11 +191,7 @@ Resumable SvmBlock::Start() {
     co_await Pause{};
   }
   if (shared_.options.folds >= 2) co_return;
-  for (size_t f = 0; f < fresh.size(); ++f) {
-    if ((entries += ScoreRow(fresh[f], f)) < kBatchEntries) continue;
-    entries = 0;
-    co_await Pause{};
-  }
+  for (Resumable score = Score(fresh); !score.Resume();) co_await Pause{};
 }
 
 // Epochs over the rows of order_ until the largest |PG| of one is within `tolerance`, but for a few stragglers. Rows that are
@@ -358,14 +354,11 @@ Resumable SvmBlock::HoldOut(int fold) {
   }
 }
 
-// Writes the margins of the rows that the fold holds out, as far as they are wanted.
-Resumable SvmBlock::Score(int fold) {
-  const uint32_t stride = shared_.options.held_out_stride;
-  uint64_t entries = 0;
-  for (uint32_t i = 0; i < alphas_.size(); ++i) {
-    if (shared_.options.fold_of_row[i] == fold && i % stride == 0) entries += ScoreRow(i, i / stride);
-    if (++entries < kBatchEntries) continue;
-    entries = 0;
+// Writes the margins of some of the rows whose margins are wanted: every held_out_stride-th row where there are folds, else the
+// fresh ones.
+Resumable SvmBlock::Score(std::span<const uint32_t> rows) {
+  for (size_t next = 0; next < rows.size();) {
+    next = ScoreBatch(rows, next);
     co_await Pause{};
   }
 }
@@ -396,15 +389,20 @@ size_t SvmBlock::RemoveRow(uint32_t i) {
   return rows_.row(i).size();
 }
 
-// Writes the margins of row i as row `to` of held_out.
-size_t SvmBlock::ScoreRow(uint32_t i, size_t to) {
-  const uint32_t n_classes = shared_.problem.n_classes;
-  const uint32_t lanes = std::min(kLanes, n_classes - lanes_.first_class);
-  LaneRow margins;
-  const std::span<const SparseEntry> row = RowToScore(shared_.problem, shared_.options, i, to);
-  LaneMargins(row, weights_.data(), rows_.columns, margins);
-  std::copy(margins.at, margins.at + lanes, shared_.held_out.data() + to * n_classes + lanes_.first_class);
-  return row.size();
+// Scores rows from next on; returns the first that is left.
+size_t SvmBlock::ScoreBatch(std::span<const uint32_t> rows, size_t next) {
+  const uint32_t n_classes = shared_.problem.n_classes, stride = shared_.options.held_out_stride;
+  const bool folds = shared_.options.folds >= 2;
+  std::array<LaneScored, kBatchRows> batch;
+  size_t n = 0;
+  for (uint64_t entries = 0; next < rows.size() && n < kBatchRows && entries < kBatchEntries; ++next, ++n) {
+    const size_t h = folds ? rows[next] / stride : next;
+    batch[n] = {RowToScore(shared_.problem, shared_.options, rows[next], h),
+                shared_.held_out.data() + h * n_classes + lanes_.first_class};
+    entries += batch[n].x.size();
+  }
+  LaneScore(std::span(batch).first(n), weights_.data(), rows_.columns, std::min(kLanes, n_classes - lanes_.first_class));
+  return next;
 }
 
 void SvmBlock::KeepDuals() {

@@ -32,6 +32,7 @@ struct SvmShared {
   LinearOptions options;           // defaults filled in
   std::vector<SvmRowTerms> terms;  // n
   LinearWeights weights;
+  std::vector<std::vector<uint32_t>> scored;  // per fold: its rows whose margins are wanted; after the last those of no fold
   LargeVector<float> held_out;              // as LinearFit::TakeHeldOutMargins()
   std::vector<std::vector<RowDual>> duals;  // per block, by row and then class; only when options.keep_duals
   uint64_t max_duals = 0;                   // a block with more keeps none and says so
@@ -87,7 +88,7 @@ class SvmBlock {
   Resumable Settle(float tolerance, float loose);
   Resumable Epoch(int fold);
   Resumable HoldOut(int fold);
-  Resumable Score(int fold);
+  Resumable Score(std::span<const uint32_t> rows);
 
   void BeginEpoch();
   void OpenChunk(int fold);
@@ -99,7 +100,7 @@ class SvmBlock {
   void VisitBatch();
   size_t StartRow(uint32_t i);
   size_t RemoveRow(uint32_t i);
-  size_t ScoreRow(uint32_t i, size_t to);
+  size_t ScoreBatch(std::span<const uint32_t> rows, size_t next);
   void KeepDuals();
   void KeepFull();
   int TakeFold();

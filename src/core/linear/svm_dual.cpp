@@ -38,6 +38,7 @@ class SvmFit final : public LinearFit {
     ComputeTerms();
     shared_.weights = EmptyWeights(problem.rows->columns, problem.n_classes);
     shared_.held_out.resize(RowsToScore(problem, options) * problem.n_classes);
+    if (options.folds >= 2) DealScored();
     if (options.keep_duals) {
       shared_.duals.resize(n_blocks_);
       shared_.max_duals = MaxDuals(problem.rows->rows(), n_blocks_);
@@ -93,6 +94,14 @@ class SvmFit final : public LinearFit {
       shared_.terms[i] = {static_cast<float>(other), static_cast<float>(own),
                           static_cast<float>(1.0 / (square + other)), static_cast<float>(1.0 / (square + own))};
     }
+  }
+
+  void DealScored() {
+    const LinearOptions& options = shared_.options;
+    const auto n_folds = static_cast<size_t>(options.folds);
+    shared_.scored.resize(n_folds + 1);
+    for (uint32_t i = 0; i < options.fold_of_row.size(); i += options.held_out_stride)
+      shared_.scored[std::min<size_t>(options.fold_of_row[i], n_folds)].push_back(i);
   }
 
   bool Done() const { return next_ == n_blocks_ && unfinished_ == 0; }
