@@ -340,35 +340,36 @@ TEST(Svm, SeedChangesThePathButHardlyTheAnswer) {
 // The held-out margins must be those of a fit that never saw the rows. In eight dimensions any row may get an alpha once others
 // are gone, and the folds leave those without out, so a few margins are further off than rounding.
 TEST(Svm, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
-  OwnedProblem p = RandomProblem(90, 8, 18, 10);
-  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i / 18 % 3));
-  LinearOptions options = Tight();
-  options.folds = 3;
-  options.fold_of_row = p.folds;
-  const LargeVector<float> held_out = Finish(MakeSvmFit(p.view(), options)).held_out;
-  ASSERT_EQ(held_out.size(), p.size() * p.n_classes);
   std::vector<double> off;
-  for (int fold = 0; fold < 3; ++fold) {
-    OwnedProblem rest(8, p.n_classes);
-    for (size_t i = 0; i < p.size(); ++i) {
-      if (p.folds[i] == fold) continue;
-      std::vector<float> row(8);
-      for (const SparseEntry& x : p.rows.row(i)) row[x.column] = x.value;
-      rest.Add(row, p.labels[i]);
+  for (const uint64_t seed : {10u, 11u, 12u, 13u, 14u, 15u, 16u, 17u, 18u, 19u, 20u, 21u}) {
+    OwnedProblem p = RandomProblem(90, 8, 18, seed);
+    for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(static_cast<uint8_t>(i / 18 % 3));
+    LinearOptions options = Tight();
+    options.folds = 3;
+    options.seed = seed;
+    options.fold_of_row = p.folds;
+    const LargeVector<float> held_out = Finish(MakeSvmFit(p.view(), options)).held_out;
+    ASSERT_EQ(held_out.size(), p.size() * p.n_classes);
+    for (int fold = 0; fold < 3; ++fold) {
+      OwnedProblem rest(8, p.n_classes);
+      for (size_t i = 0; i < p.size(); ++i) {
+        if (p.folds[i] == fold) continue;
+        std::vector<float> row(8);
+        for (const SparseEntry& x : p.rows.row(i)) row[x.column] = x.value;
+        rest.Add(row, p.labels[i]);
+      }
+      const DenseWeights w = Reference(rest, 1.0);
+      for (size_t i = 0; i < p.size(); ++i)
+        for (uint32_t k = 0; p.folds[i] == fold && k < p.n_classes; ++k)
+          off.push_back(std::abs(static_cast<double>(held_out[i * p.n_classes + k]) - Margin(p, i, k, w)));
     }
-    const DenseWeights w = Reference(rest, 1.0);
-    for (size_t i = 0; i < p.size(); ++i)
-      for (uint32_t k = 0; p.folds[i] == fold && k < p.n_classes; ++k)
-        off.push_back(std::abs(static_cast<double>(held_out[i * p.n_classes + k]) - Margin(p, i, k, w)));
   }
   std::sort(off.begin(), off.end());
-  EXPECT_LE(off[off.size() / 2], 0.005);
-  EXPECT_LE(off[off.size() * 97 / 100], 0.03);
-  EXPECT_LE(off.back(), 0.3);
+  EXPECT_LE(off[off.size() / 2], 0.0025);
+  EXPECT_LE(off[off.size() * 97 / 100], 0.022);
+  EXPECT_LE(off.back(), 0.4);
 }
 
-// Messages from a form differ in a number: of several that say the same one has the alpha, and in the fold that holds it out
-// the others must take its place.
 TEST(Svm, HeldOutMarginsOfNearDuplicates) {
   constexpr uint32_t kForms = 6, kRows = 120;
   OwnedProblem p(kForms * 4 + kRows, kForms);

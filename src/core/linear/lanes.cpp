@@ -165,9 +165,9 @@ RETRAIN_INLINE void Prefetch(const SvmLanes& s, const uint32_t* batch, size_t n,
 }
 
 template <class W>
-RETRAIN_INLINE void Visit(const SvmLanes& lanes, const uint32_t* batch, size_t n, float* violations) {
+RETRAIN_INLINE void Visit(const SvmLanes& lanes, const uint32_t* batch, size_t n, size_t following, float* violations) {
   for (size_t t = 0; t < n; ++t) {
-    Prefetch(lanes, batch, n, t);
+    Prefetch(lanes, batch, n + following, t);
     violations[t] = VisitRow<W>(lanes, batch[t]);
   }
 }
@@ -179,7 +179,8 @@ RETRAIN_INLINE void Score(const LaneScored* batch, size_t n, const LaneRow* weig
     if (t + kAhead < n) {
       const LaneScored& next = batch[t + kAhead];
       const auto* end = reinterpret_cast<const char*>(next.x.data() + next.x.size());
-      for (auto* line = reinterpret_cast<const char*>(next.x.data()); line < end; line += kLine) __builtin_prefetch(line);
+      for (auto* line = reinterpret_cast<const char*>(next.x.data()); line < end; line += kLine)
+        __builtin_prefetch(line);
       __builtin_prefetch(next.to, 1);
       __builtin_prefetch(next.to + lanes - 1, 1);
     }
@@ -201,11 +202,13 @@ RETRAIN_TARGET void MarginsWide(const SparseEntry* x, size_t n, const LaneRow* w
 RETRAIN_TARGET void AddWide(const SparseEntry* x, size_t n, const LaneRow* step, LaneRow* weights, uint32_t columns) {
   Add<Wide>(x, n, reinterpret_cast<const Float8*>(step), weights, columns);
 }
-RETRAIN_TARGET void ScoreWide(const LaneScored* batch, size_t n, const LaneRow* weights, uint32_t columns, uint32_t lanes) {
+RETRAIN_TARGET void ScoreWide(const LaneScored* batch, size_t n, const LaneRow* weights, uint32_t columns,
+                              uint32_t lanes) {
   Score<Wide>(batch, n, weights, columns, lanes);
 }
-RETRAIN_TARGET void VisitWide(const SvmLanes& lanes, const uint32_t* batch, size_t n, float* violations) {
-  Visit<Wide>(lanes, batch, n, violations);
+RETRAIN_TARGET void VisitWide(const SvmLanes& lanes, const uint32_t* batch, size_t n, size_t following,
+                              float* violations) {
+  Visit<Wide>(lanes, batch, n, following, violations);
 }
 bool HasWide() { return __builtin_cpu_supports("avx2") != 0; }
 #endif
@@ -233,11 +236,11 @@ void LaneAdd(std::span<const SparseEntry> x, const LaneRow& step, LaneRow* weigh
   Add<Narrow>(x.data(), x.size(), reinterpret_cast<const Float4*>(&step), weights, columns);
 }
 
-void SvmVisit(const SvmLanes& lanes, std::span<const uint32_t> batch, float* violations) {
+void SvmVisit(const SvmLanes& lanes, std::span<const uint32_t> batch, size_t following, float* violations) {
 #ifdef RETRAIN_AVX2
-  if (HasWide()) return VisitWide(lanes, batch.data(), batch.size(), violations);
+  if (HasWide()) return VisitWide(lanes, batch.data(), batch.size(), following, violations);
 #endif
-  Visit<Narrow>(lanes, batch.data(), batch.size(), violations);
+  Visit<Narrow>(lanes, batch.data(), batch.size(), following, violations);
 }
 
 }  // namespace retrain

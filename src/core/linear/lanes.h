@@ -59,7 +59,8 @@ struct SvmLanes {
 };
 
 // Visits the rows of `batch` in order: one coordinate step of every lane. violations[t] receives the largest
-// |projected gradient| over the lanes of row batch[t] before its step.
-void SvmVisit(const SvmLanes& lanes, std::span<const uint32_t> batch, float* violations);
+// |projected gradient| over the lanes of row batch[t] before its step. `following`: the numbers after the batch's last that are
+// rows too, those that are visited next.
+void SvmVisit(const SvmLanes& lanes, std::span<const uint32_t> batch, size_t following, float* violations);
 
 }  // namespace retrain

@@ -164,7 +164,8 @@ class SigmoidBlock {
     }
   }
 
-  // From a guess on few of the rows: most of Newton's steps are needed to get near.
+  // From a guess on few of the rows: most of Newton's steps are needed to get near. Classes with too few of their own among
+  // them begin where the others' guesses are in the mean.
   void Solve(const Stop& stop) {
     const SigmoidLanes first = lanes_;
     std::array<uint32_t, kLanes> guessed_by{};
@@ -173,10 +174,17 @@ class SigmoidBlock {
       if (rows_[r].own < kLanes) ++guessed_by[rows_[r].own];
     Descend(stop);
     stride_ = 1;
+    double slope = 0, offset = 0, n = 0;
+    for (uint32_t l = 0; l < kLanes; ++l) {
+      if (guessed_by[l] < kGuessRows) continue;
+      slope += lanes_.slope[l];
+      offset += lanes_.intercept[l] - prior_[l];
+      ++n;
+    }
     for (uint32_t l = 0; l < kLanes; ++l) {
       if (guessed_by[l] >= kGuessRows) continue;
-      lanes_.slope[l] = first.slope[l];
-      lanes_.intercept[l] = first.intercept[l];
+      lanes_.slope[l] = n > 0 ? slope / n : first.slope[l];
+      lanes_.intercept[l] = n > 0 ? prior_[l] + offset / n : first.intercept[l];
     }
     Descend(stop);
   }

@@ -32,10 +32,10 @@ struct SvmShared {
   LinearOptions options;           // defaults filled in
   std::vector<SvmRowTerms> terms;  // n
   LinearWeights weights;
-  std::vector<std::vector<uint32_t>> scored;  // per fold: its rows whose margins are wanted; after the last those of no fold
-  LargeVector<float> held_out;              // as LinearFit::TakeHeldOutMargins()
-  std::vector<std::vector<RowDual>> duals;  // per block, by row and then class; only when options.keep_duals
-  uint64_t max_duals = 0;                   // a block with more keeps none and says so
+  std::vector<std::vector<uint32_t>> scored;  // per fold, and last of no fold: the rows whose margins are wanted
+  LargeVector<float> held_out;                // as LinearFit::TakeHeldOutMargins()
+  std::vector<std::vector<RowDual>> duals;    // per block, by row and then class; only when options.keep_duals
+  uint64_t max_duals = 0;                     // a block with more keeps none and says so
   std::atomic<bool> too_many_duals{false};
   std::atomic<uint32_t> fits_done{0};  // over all blocks; a block has 1 + folds of them
   std::mutex mutex;                    // guards what says so
@@ -96,11 +96,13 @@ class SvmBlock {
   bool Within() const;
   std::vector<uint32_t> AllRows() const;
   void WakeAll();
+  void NextGroup();
   void NextBatch();
   void VisitBatch();
   size_t StartRow(uint32_t i);
   size_t RemoveRow(uint32_t i);
   size_t ScoreBatch(std::span<const uint32_t> rows, size_t next);
+  void ListSupport();
   void KeepDuals();
   void KeepFull();
   int TakeFold();
@@ -116,17 +118,17 @@ class SvmBlock {
   std::vector<uint32_t> order_;          // the rows that are worked on
   std::vector<uint32_t> moved_;          // its first n_moved_ are the rows that this epoch did not find still
   size_t n_moved_ = 0;
-  std::vector<uint32_t> part_;  // the rows that Settle() is about
+  std::vector<uint32_t> part_;  // the rows that Settle() is about, then those that have alphas
   Rng rng_;
   std::vector<uint32_t> chunks_;     // this epoch's permutation of order_'s chunks; the first opened_ have been begun
   uint32_t opened_ = 0, shift_ = 0;  // the first chunk is shift_ rows shorter than the others
   std::vector<uint32_t> awake_;      // its first n_awake_ are the rows of the chunk that this epoch visits
-  uint32_t n_awake_ = 0, visited_ = 0;  // the first visited_ of them have been visited
-  float largest_violation_ = 0;         // of this epoch
-  float tolerance_ = 0;                 // that Within() is about
-  uint32_t beyond_ = 0;                 // rows of this epoch whose violation is beyond it
-  int epochs_left_ = 0;                 // of the fit over all rows
-  std::span<const uint32_t> batch_;     // the rows that are visited together: the last of the visited ones
+  uint32_t n_awake_ = 0, visited_ = 0, grouped_ = 0;  // visited: the first visited_; in their order: the first grouped_
+  float largest_violation_ = 0;                       // of this epoch
+  float tolerance_ = 0;                               // that Within() is about
+  uint32_t beyond_ = 0;                               // rows of this epoch whose violation is beyond it
+  int epochs_left_ = 0;                               // of the fit over all rows
+  std::span<const uint32_t> batch_;  // the rows that are visited together: the last of the visited ones
   std::vector<float> violations_;
   Resumable work_;
 };

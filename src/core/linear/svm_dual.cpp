@@ -96,12 +96,16 @@ class SvmFit final : public LinearFit {
     }
   }
 
+  // Rows of the same length one after the other, as SvmBlock visits them.
   void DealScored() {
     const LinearOptions& options = shared_.options;
     const auto n_folds = static_cast<size_t>(options.folds);
     shared_.scored.resize(n_folds + 1);
     for (uint32_t i = 0; i < options.fold_of_row.size(); i += options.held_out_stride)
       shared_.scored[std::min<size_t>(options.fold_of_row[i], n_folds)].push_back(i);
+    const auto length = [this](uint32_t i) { return shared_.problem.rows->row(i).size(); };
+    for (std::vector<uint32_t>& rows : shared_.scored)
+      std::stable_sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return length(a) < length(b); });
   }
 
   bool Done() const { return next_ == n_blocks_ && unfinished_ == 0; }
