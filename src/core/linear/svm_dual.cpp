@@ -1,8 +1,10 @@
 // The SVM as a LinearFit: its blocks of 16 classes as independent tasks (the mathematics is in svm_block.cpp).
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,9 @@ namespace {
 // predictions equal to those of the exact solution. Looser, an incremental training would differ from a full one in more than 0.2 %.
 constexpr double kTolerance = 0.05;
 constexpr int kMaxEpochs = 300;
+
+// Rows this long or longer are scored in their own order.
+constexpr size_t kLengths = 256;
 
 // How many alphas one block of classes may keep.
 uint64_t MaxDuals(uint64_t n_rows, uint64_t blocks) { return kMaxDualsPerRow * n_rows / blocks + kLanes; }
@@ -99,13 +104,17 @@ class SvmFit final : public LinearFit {
   // Rows of the same length one after the other, as SvmBlock visits them.
   void DealScored() {
     const LinearOptions& options = shared_.options;
+    const SparseMatrix& rows = *shared_.problem.rows;
+    const auto length = [&](size_t i) { return std::min(rows.row(i).size(), kLengths - 1); };
+    std::array<uint32_t, kLengths + 1> begin{};
+    for (size_t i = 0; i < rows.rows(); i += options.held_out_stride) ++begin[length(i) + 1];
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    std::vector<uint32_t> by_length(begin.back());
+    for (size_t i = 0; i < rows.rows(); i += options.held_out_stride)
+      by_length[begin[length(i)]++] = static_cast<uint32_t>(i);
     const auto n_folds = static_cast<size_t>(options.folds);
     shared_.scored.resize(n_folds + 1);
-    for (uint32_t i = 0; i < options.fold_of_row.size(); i += options.held_out_stride)
-      shared_.scored[std::min<size_t>(options.fold_of_row[i], n_folds)].push_back(i);
-    const auto length = [this](uint32_t i) { return shared_.problem.rows->row(i).size(); };
-    for (std::vector<uint32_t>& rows : shared_.scored)
-      std::stable_sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return length(a) < length(b); });
+    for (const uint32_t i : by_length) shared_.scored[std::min<size_t>(options.fold_of_row[i], n_folds)].push_back(i);
   }
 
   bool Done() const { return next_ == n_blocks_ && unfinished_ == 0; }
