@@ -31,6 +31,7 @@ struct SvmShared {
   LinearProblem problem;
   LinearOptions options;           // defaults filled in
   std::vector<SvmRowTerms> terms;  // n
+  std::vector<uint8_t> lengths;    // n, the features of a row modulo 256
   LinearWeights weights;
   std::vector<std::vector<uint32_t>> scored;  // per fold, and last of no fold: the rows whose margins are wanted
   LargeVector<float> held_out;                // as LinearFit::TakeHeldOutMargins()

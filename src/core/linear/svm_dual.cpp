@@ -22,9 +22,6 @@ namespace {
 constexpr double kTolerance = 0.05;
 constexpr int kMaxEpochs = 300;
 
-// Rows this long or longer are scored in their own order.
-constexpr size_t kLengths = 256;
-
 // How many alphas one block of classes may keep.
 uint64_t MaxDuals(uint64_t n_rows, uint64_t blocks) { return kMaxDualsPerRow * n_rows / blocks + kLanes; }
 
@@ -90,7 +87,9 @@ class SvmFit final : public LinearFit {
   void ComputeTerms() {
     const LinearProblem& problem = shared_.problem;
     shared_.terms.resize(problem.rows->rows());
+    shared_.lengths.resize(problem.rows->rows());
     for (size_t i = 0; i < shared_.terms.size(); ++i) {
+      shared_.lengths[i] = static_cast<uint8_t>(problem.rows->row(i).size());
       double square = 1.0;  // the bias feature
       for (const SparseEntry& entry : problem.rows->row(i)) square += static_cast<double>(entry.value) * entry.value;
       const double cost = shared_.options.c * problem.row_weights[i];
@@ -104,14 +103,13 @@ class SvmFit final : public LinearFit {
   // Rows of the same length one after the other, as SvmBlock visits them.
   void DealScored() {
     const LinearOptions& options = shared_.options;
-    const SparseMatrix& rows = *shared_.problem.rows;
-    const auto length = [&](size_t i) { return std::min(rows.row(i).size(), kLengths - 1); };
-    std::array<uint32_t, kLengths + 1> begin{};
-    for (size_t i = 0; i < rows.rows(); i += options.held_out_stride) ++begin[length(i) + 1];
+    const std::vector<uint8_t>& lengths = shared_.lengths;
+    std::array<uint32_t, 257> begin{};
+    for (size_t i = 0; i < lengths.size(); i += options.held_out_stride) ++begin[lengths[i] + size_t{1}];
     std::partial_sum(begin.begin(), begin.end(), begin.begin());
     std::vector<uint32_t> by_length(begin.back());
-    for (size_t i = 0; i < rows.rows(); i += options.held_out_stride)
-      by_length[begin[length(i)]++] = static_cast<uint32_t>(i);
+    for (size_t i = 0; i < lengths.size(); i += options.held_out_stride)
+      by_length[begin[lengths[i]]++] = static_cast<uint32_t>(i);
     const auto n_folds = static_cast<size_t>(options.folds);
     shared_.scored.resize(n_folds + 1);
     for (const uint32_t i : by_length) shared_.scored[std::min<size_t>(options.fold_of_row[i], n_folds)].push_back(i);
@@ -242,7 +240,7 @@ uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, i
   ByteSum sum;
   sum.Add({std::min(workers, Tasks(blocks, folds)), SvmBlock::Bytes(n_rows, n_features)});
   if (folds >= 2) sum.Add({std::min(workers, blocks), SvmFolds::Bytes(n_rows, n_features)});
-  sum.Add({n_rows, sizeof(SvmRowTerms)});
+  sum.Add({n_rows, sizeof(SvmRowTerms) + sizeof(uint8_t)});
   sum.Add({n_features, blocks, kLanes}).Add({2 * sizeof(float), blocks, kLanes});
   if (folds >= 2) sum.Add({HeldOutRows(n_rows, held_out_stride), n_classes, sizeof(float)});
   // The duals that are kept, once by block and once by row.
