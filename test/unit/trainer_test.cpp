@@ -571,6 +571,27 @@ TEST(Trainer, AnIncrementalTrainingFitsTheCalibrationAgainWhenItMust) {
   EXPECT_EQ(Train(none, rows).start.reason, "without a calibration there is none to keep");
 }
 
+// Fifty held-out rows of the rarest intent are enough for sigmoids, and never fewer than every sixteenth.
+TEST(Trainer, SigmoidsHoldOutNoMoreRowsThanTheyNeed) {
+  const auto limit_rows = [](CalibrationKind calibration, int rows_each, int rows_of_one) {
+    std::vector<Row> rows;
+    for (int k = 0; k < 3; ++k)
+      for (int i = 0; i < (k == 0 ? rows_of_one : rows_each); ++i)
+        rows.push_back({std::string(k == 0   ? "factura "
+                                    : k == 1 ? "envío "
+                                             : "clave ") +
+                            std::to_string(i),
+                        kLabels[k], "train"});
+    TrainingRequest request = Request();
+    request.config.calibration = calibration;
+    return Train(request, rows).limit_rows;
+  };
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 150, 99), 399u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 150, 100), 200u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 1600, 1600), 300u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSoftmax, 150, 100), 400u);
+}
+
 TEST(Trainer, AnIncrementalTrainingKeepsSigmoidsToo) {
   const auto sigmoid = [](TrainingRequest request) {
     request.config.calibration = CalibrationKind::kSigmoid;

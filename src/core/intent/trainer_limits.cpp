@@ -45,7 +45,7 @@ Resumable IntentTrainer::SetLimits() {
 Resumable IntentTrainer::LookAtHeldOutRows() {
   Fitting& f = *fitting_;
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
-  const size_t stride = std::max<size_t>(f.held_out_stride, f.labels.size() / kLimitRows);
+  const size_t stride = f.held_out_stride * std::max<size_t>(1, f.labels.size() / f.held_out_stride / kLimitRows);
   const bool judged = request_.config.target_precision > 0, networks = !f.parts.networks.empty();
   f.unseen_rows.reserve(f.labels.size() / stride + 1);
   for (size_t i = 0; i < f.labels.size(); i += stride) {

@@ -24,7 +24,7 @@
 namespace retrain {
 namespace {
 
-// A temperature is one number: this many rows fix it to about a percent.
+// A temperature is one number: about this many rows fix it to about a percent.
 constexpr size_t kSoftmaxRows = 4000;
 // Relative; the step that was this small was the last, and its own error is far smaller.
 constexpr double kTemperatureError = 1e-3;
@@ -143,7 +143,7 @@ class TemperatureRows {
 double FitTemperature(std::span<const float> margins, std::span<const uint32_t> labels,
                       std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids, int threads,
                       const Stop& stop) {
-  const size_t stride = std::max<size_t>(1, labels.size() / kSoftmaxRows);
+  const size_t stride = std::max<size_t>(1, (labels.size() + kSoftmaxRows / 2) / kSoftmaxRows);
   std::vector<size_t> rows;
   std::vector<uint32_t> sampled;
   std::vector<double> weights;
