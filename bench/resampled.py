@@ -127,7 +127,8 @@ def main():
             report(peer, reference, reference)
     print(
         "\nMeans over the splits; ahead: mean and standard error of the differences within splits, in points.\n"
-        "Confidence: in the first answer; what is above the accuracy is too much. By chance: what the calibration error would be on so many rows, were every answer right with just the probability that it states."
+        "Confidence: in the first answer; what is above the accuracy is too much. By chance: what the calibration error would be"
+        " on so many rows, were every answer right with just the probability that it states."
     )
 
 

@@ -24,10 +24,10 @@
 namespace retrain {
 namespace {
 
-// A temperature is one number: about this many rows fix it to about a percent.
+// A temperature is one number: this many rows fix it to about a percent.
 constexpr size_t kSoftmaxRows = 4000;
-// Relative; the step that was this small was the last, and its own error is far smaller.
-constexpr double kTemperatureError = 1e-3;
+// Relative; a step that was this small was the last: the error that Newton leaves is about its square.
+constexpr double kLastStep = 2e-2;
 // The first of the rows give the first guess, where there are some times as many.
 constexpr size_t kGuessRows = 1024, kGuessShare = 4;
 constexpr double kMinInverse = 1e-3, kMaxInverse = 1e3, kFirstInverse = 4;
@@ -98,7 +98,7 @@ class TemperatureRows {
       (d.slope > 0 ? high : low) = b;
       double next = d.curvature > 0 ? b - d.slope / d.curvature : b;
       if (!(next > low && next < high)) next = std::sqrt(low * high);  // Newton left the bracket
-      const bool arrived = std::abs(next - b) <= kTemperatureError * b;
+      const bool arrived = std::abs(next - b) <= kLastStep * b;
       b = next;
       if (arrived) break;
     }
@@ -143,7 +143,7 @@ class TemperatureRows {
 double FitTemperature(std::span<const float> margins, std::span<const uint32_t> labels,
                       std::span<const float> row_weights, uint32_t n_classes, const Calibration* sigmoids, int threads,
                       const Stop& stop) {
-  const size_t stride = std::max<size_t>(1, (labels.size() + kSoftmaxRows / 2) / kSoftmaxRows);
+  const size_t stride = std::max<size_t>(1, labels.size() / kSoftmaxRows);
   std::vector<size_t> rows;
   std::vector<uint32_t> sampled;
   std::vector<double> weights;
