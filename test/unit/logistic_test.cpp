@@ -168,15 +168,15 @@ TEST(Logistic, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
   }
 }
 
-TEST(Logistic, HeldOutRowsMayBeASample) {
+TEST(Logistic, HeldOutRowsMayBeTheFirstOnes) {
   OwnedProblem p = RandomProblem(61, 6, 3, 27);
   LinearOptions options = InFolds(p, 2);
   const LargeVector<float> all = Finish(MakeLogisticFit(p.view(), options)).held_out;
-  options.held_out_stride = 4;
+  options.held_out_rows = 16;
   const LargeVector<float> some = Finish(MakeLogisticFit(p.view(), options)).held_out;
   ASSERT_EQ(some.size(), 16u * 3);
   for (size_t h = 0; h < 16; ++h)
-    for (size_t k = 0; k < 3; ++k) EXPECT_EQ(some[h * 3 + k], all[4 * h * 3 + k]);
+    for (size_t k = 0; k < 3; ++k) EXPECT_EQ(some[h * 3 + k], all[h * 3 + k]);
 }
 
 TEST(Logistic, ClassesWithoutRowsOrWithOneRow) {

@@ -16,13 +16,13 @@ void Copy(std::span<const SparseEntry> row, SparseMatrix& to) {
 }
 
 // Every third of the scored rows is stood for by the next but so many rows: one of the same fold.
-StandIns NextOfTheFold(const OwnedProblem& p, uint32_t stride) {
+StandIns NextOfTheFold(const OwnedProblem& p, size_t rows) {
   StandIns others;
   others.rows.columns = p.rows.columns;
-  for (size_t i = 0; i < p.size(); i += stride) {
-    const bool other = i / stride % 3 == 0 && i + kFolds * stride < p.size();
+  for (size_t i = 0; i < rows; ++i) {
+    const bool other = i % 3 == 0 && i + kFolds < rows;
     others.at.push_back(other ? static_cast<uint32_t>(others.rows.rows()) : StandIns::kItself);
-    if (other) Copy(p.rows.row(i + kFolds * stride), others.rows);
+    if (other) Copy(p.rows.row(i + kFolds), others.rows);
   }
   return others;
 }
@@ -31,10 +31,10 @@ TEST(StandIns, AreScoredInThePlaceOfHeldOutRows) {
   OwnedProblem p = RandomProblem(240, 12, kClasses, 21);
   LinearOptions options = InFolds(p, kFolds);
   for (const auto make : {MakeSvmFit, MakeLogisticFit}) {
-    for (const uint32_t stride : {1u, 3u}) {
-      options.held_out_stride = stride;
+    for (const size_t rows : {240u, 80u}) {
+      options.held_out_rows = rows;
       const FitResult plain = Finish(make(p.view(), options));
-      const StandIns others = NextOfTheFold(p, stride);
+      const StandIns others = NextOfTheFold(p, rows);
       LinearOptions replaced = options;
       replaced.stand_ins = &others;
       const FitResult result = Finish(make(p.view(), replaced));
@@ -77,7 +77,7 @@ TEST(StandIns, AreScoredInThePlaceOfFreshRows) {
 TEST(StandIns, ThatDoNotFitAreRefused) {
   OwnedProblem p = RandomProblem(40, 12, kClasses, 23);
   LinearOptions options = InFolds(p, kFolds);
-  const StandIns good = NextOfTheFold(p, 1);
+  const StandIns good = NextOfTheFold(p, p.size());
   const auto refused = [&](const StandIns& others) {
     options.stand_ins = &others;
     EXPECT_THROW(MakeSvmFit(p.view(), options), Error);

@@ -80,8 +80,8 @@ struct IntentTrainer::Fitting {
   std::vector<float> blend_margins, blend_scores;            // of rows unseen by both, n × n_classes
   std::vector<uint32_t> blend_labels;
   std::vector<uint32_t> blend_rows;  // training rows among them; empty: they are validation rows
-  LargeVector<float> held_out;       // margins of rows 0, held_out_stride, 2 held_out_stride, … that did not see them
-  uint32_t held_out_stride = 1;
+  LargeVector<float> held_out;       // margins of the first held_out_rows rows by fits that did not see them
+  size_t held_out_rows = SIZE_MAX;
   std::vector<UnseenRow> unseen_rows;
   std::optional<DualSolution> duals;
   std::optional<TrainingState> live_state;  // of an incremental training

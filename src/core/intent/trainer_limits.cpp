@@ -45,13 +45,13 @@ Resumable IntentTrainer::SetLimits() {
 Resumable IntentTrainer::LookAtHeldOutRows() {
   Fitting& f = *fitting_;
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
-  const size_t stride = f.held_out_stride * std::max<size_t>(1, f.labels.size() / f.held_out_stride / kLimitRows);
+  const size_t n = std::min(f.labels.size(), f.held_out_rows), stride = std::max<size_t>(1, n / kLimitRows);
   const bool judged = request_.config.target_precision > 0, networks = !f.parts.networks.empty();
-  f.unseen_rows.reserve(f.labels.size() / stride + 1);
-  for (size_t i = 0; i < f.labels.size(); i += stride) {
+  f.unseen_rows.reserve(n / stride + 1);
+  for (size_t i = 0; i < n; i += stride) {
     if (i / stride % kRowsPerLook == 0 && Pausing()) co_await Pause{};
     if (f.folds[i] == kNeverHeldOut) continue;
-    const auto margins = std::span<const float>(f.held_out).subspan(i / f.held_out_stride * n_classes, n_classes);
+    const auto margins = std::span<const float>(f.held_out).subspan(i * n_classes, n_classes);
     UnseenRow row;
     row.evidence = {LaneMax(margins.data(), n_classes), f.known[i]};
     row.is_known = true;

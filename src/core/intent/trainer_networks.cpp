@@ -124,11 +124,11 @@ Resumable IntentTrainer::ScoreHeldOutRows(std::vector<uint32_t> rows) {
   for (size_t r = 0; r < rows.size(); r += stride) {
     if (Pausing()) co_await Pause{};
     const size_t i = rows[r];
-    const auto row = f.stand_ins.row(i / f.held_out_stride, f.matrix.row(i));
+    const auto row = f.stand_ins.row(i, f.matrix.row(i));
     scores.assign(f.parts.weights.stride, 0);
     for (const NetworkView& view : views) AddScores(view, row, budget_->stop, scratch, scores.data());
     for (uint32_t k = 0; k < n_classes; ++k) {
-      f.blend_margins.push_back(f.held_out[i / f.held_out_stride * n_classes + k]);
+      f.blend_margins.push_back(f.held_out[i * n_classes + k]);
       f.blend_scores.push_back(part * scores[k]);
     }
     f.blend_labels.push_back(f.labels[i]);

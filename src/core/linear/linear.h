@@ -63,7 +63,7 @@ struct LinearOptions {
   int folds = 0;                         // 0 or 1: no held-out margins; else 2..20
   std::span<const uint8_t> fold_of_row;  // n when folds >= 2: fold in which the row is held out
   int max_threads = 0;                   // of a step's, as memory allows; 0: all
-  uint32_t held_out_stride = 1;          // margins of rows 0, stride, 2 stride, … are wanted
+  uint64_t held_out_rows = UINT64_MAX;   // of the first so many rows margins are wanted
   // For fits that start from duals. start: the solution of a problem much like this one, n rows; null: from nothing.
   // fresh_rows: the rows it knows nothing of, ascending.
   const DualSolution* start = nullptr;
@@ -94,8 +94,7 @@ class LinearFit {
   // Share of the work done, 0..1, never falling.
   virtual double Progress() const = 0;
   virtual LinearWeights TakeWeights() = 0;
-  // ceil(n / held_out_stride) × n_classes, row-major; row h holds row i = h held_out_stride's margins under the fit that
-  // did not see fold_of_row[i]. Without folds and with a start: fresh_rows × n_classes, the margins of the start. Else empty.
+  // min(n, held_out_rows) × n_classes, row-major: row i's margins under the fit that did not see fold_of_row[i]. Without folds and with a start: fresh_rows × n_classes, the margins of the start. Else empty.
   virtual LargeVector<float> TakeHeldOutMargins() = 0;
   // The duals of the fit over all rows; nothing when it keeps none, or more of them than kMaxDualsPerRow allows.
   virtual std::optional<DualSolution> TakeDuals() { return std::nullopt; }
@@ -110,16 +109,16 @@ std::unique_ptr<LinearFit> MakeLogisticFit(const LinearProblem& problem, const L
 
 // Bytes that a fit will hold at its peak beside the problem itself; throws Error(kLimitExceeded) when the sum overflows.
 uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
-                     uint32_t held_out_stride = 1);
+                     uint64_t held_out_rows = UINT64_MAX);
 uint64_t LogisticFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
-                          uint32_t held_out_stride = 1);
+                          uint64_t held_out_rows = UINT64_MAX);
 
 // The table of classifiers: a new one is one file with its fit and one line in classifiers.cpp.
 struct ClassifierEntry {
   const char* name;  // as written in the configuration
   std::unique_ptr<LinearFit> (*make)(const LinearProblem&, const LinearOptions&);
   uint64_t (*fit_bytes)(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
-                        uint32_t held_out_stride);
+                        uint64_t held_out_rows);
   bool has_duals;  // takes LinearOptions::start and gives TakeDuals()
 };
 std::span<const ClassifierEntry> Classifiers();

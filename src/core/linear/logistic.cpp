@@ -83,7 +83,7 @@ class LogisticFit final : public LinearFit {
     for (size_t i = 0; i < n_; ++i)
       costs_.push_back(static_cast<double>(problem.row_weights[i]) * problem.class_weights[problem.labels[i]]);
     stored_ = EmptyWeights(columns_, problem.n_classes);
-    if (options.folds >= 2) held_out_.resize(HeldOutRows(n_, options.held_out_stride) * problem.n_classes);
+    if (options.folds >= 2) held_out_.resize(HeldOutRows(n_, options.held_out_rows) * problem.n_classes);
     run_ = Run();
   }
 
@@ -322,12 +322,11 @@ double LogisticFit::LargestEntry() const {
 Resumable LogisticFit::KeepHeldOut(int fold) {
   const auto score = [this, fold](size_t task) {
     std::vector<double> margins(blocks_ * kLanes);
-    const size_t end = std::min(n_, (task + 1) * kRowsPerTask);
+    const size_t end = std::min(HeldOutRows(n_, options_.held_out_rows), (task + 1) * kRowsPerTask);
     for (size_t i = task * kRowsPerTask; i < end; ++i) {
-      if (options_.fold_of_row[i] != fold || i % options_.held_out_stride != 0) continue;
-      const size_t h = i / options_.held_out_stride;
-      RowMargins(RowToScore(problem_, options_, i, h), weights_, margins.data());
-      std::transform(margins.begin(), margins.begin() + problem_.n_classes, held_out_.data() + h * problem_.n_classes,
+      if (options_.fold_of_row[i] != fold) continue;
+      RowMargins(RowToScore(problem_, options_, i, i), weights_, margins.data());
+      std::transform(margins.begin(), margins.begin() + problem_.n_classes, held_out_.data() + i * problem_.n_classes,
                      [](double margin) { return static_cast<float>(margin); });
     }
     return true;
@@ -371,7 +370,7 @@ std::unique_ptr<LinearFit> MakeLogisticFit(const LinearProblem& problem, const L
 }
 
 uint64_t LogisticFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
-                          uint32_t held_out_stride) {
+                          uint64_t held_out_rows) {
   const uint64_t blocks = n_classes / kLanes + (n_classes % kLanes != 0);
   const uint64_t vectors = 2 * kMemory + 5 + (folds >= 2 ? 1 : 0);
   ByteSum sum;
@@ -379,7 +378,7 @@ uint64_t LogisticFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_class
   sum.Add({n_rows, blocks, sizeof(LaneRow)}).Add({n_rows, sizeof(double)});
   sum.Add({n_features, blocks, kLanes}).Add({2 * sizeof(float), blocks, kLanes});
   sum.Add({static_cast<uint64_t>(std::max(threads, 1)), 2 * sizeof(double), blocks, kLanes});
-  if (folds >= 2) sum.Add({HeldOutRows(n_rows, held_out_stride), n_classes, sizeof(float)});
+  if (folds >= 2) sum.Add({HeldOutRows(n_rows, held_out_rows), n_classes, sizeof(float)});
   return sum.total();
 }
 

@@ -35,7 +35,6 @@ void CheckFolds(const LinearOptions& options, size_t n) {
     Refuse("number of folds out of range", std::to_string(options.folds) + " folds, allowed are 0 to 20");
   if (options.folds < 2) return;
   if (options.fold_of_row.size() != n) Refuse("every row needs a fold");
-  if (options.held_out_stride == 0) Refuse("the stride of held-out rows must not be zero");
   for (const uint8_t fold : options.fold_of_row)
     if (fold >= options.folds && fold != kNeverHeldOut) Refuse("fold of a row out of range");
 }
@@ -72,7 +71,7 @@ void CheckStandIns(const LinearProblem& problem, const LinearOptions& options) {
 }  // namespace
 
 size_t RowsToScore(const LinearProblem& problem, const LinearOptions& options) noexcept {
-  if (options.folds >= 2) return HeldOutRows(problem.rows->rows(), options.held_out_stride);
+  if (options.folds >= 2) return HeldOutRows(problem.rows->rows(), options.held_out_rows);
   return options.start != nullptr ? options.fresh_rows.size() : 0;
 }
 

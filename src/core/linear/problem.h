@@ -5,6 +5,7 @@
 #error "include core headers before postgres.h"
 #endif
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 
@@ -15,7 +16,7 @@ namespace retrain {
 // fold_of_row of a row that is never held out: its held-out margins come from the fit over all rows.
 inline constexpr uint8_t kNeverHeldOut = 255;
 
-inline uint64_t HeldOutRows(uint64_t n_rows, uint32_t stride) noexcept { return (n_rows + stride - 1) / stride; }
+inline uint64_t HeldOutRows(uint64_t n_rows, uint64_t wanted) noexcept { return std::min(n_rows, wanted); }
 
 // Row i as it is scored, the h-th of those whose margins are wanted.
 inline std::span<const SparseEntry> RowToScore(const LinearProblem& problem, const LinearOptions& options, size_t i,

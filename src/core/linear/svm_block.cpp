@@ -391,7 +391,7 @@ Resumable SvmBlock::HoldOut(int fold) {
   }
 }
 
-// Writes the margins of some of the rows whose margins are wanted: every held_out_stride-th row where there are folds, else the
+// Writes the margins of some of the rows whose margins are wanted: of the first held_out_rows where there are folds, else of the
 // fresh ones.
 Resumable SvmBlock::Score(std::span<const uint32_t> rows) {
   for (size_t next = 0; next < rows.size();) {
@@ -428,12 +428,12 @@ size_t SvmBlock::RemoveRow(uint32_t i) {
 
 // Scores rows from next on; returns the first that is left.
 size_t SvmBlock::ScoreBatch(std::span<const uint32_t> rows, size_t next) {
-  const uint32_t n_classes = shared_.problem.n_classes, stride = shared_.options.held_out_stride;
+  const uint32_t n_classes = shared_.problem.n_classes;
   const bool folds = shared_.options.folds >= 2;
   std::array<LaneScored, kBatchRows> batch;
   size_t n = 0;
   for (uint64_t entries = 0; next < rows.size() && n < kBatchRows && entries < kBatchEntries; ++next, ++n) {
-    const size_t h = folds ? rows[next] / stride : next;
+    const size_t h = folds ? rows[next] : next;
     batch[n] = {RowToScore(shared_.problem, shared_.options, rows[next], h),
                 shared_.held_out.data() + h * n_classes + lanes_.first_class};
     entries += batch[n].x.size();

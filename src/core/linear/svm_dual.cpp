@@ -103,13 +103,12 @@ class SvmFit final : public LinearFit {
   // Rows of the same length one after the other, as SvmBlock visits them.
   void DealScored() {
     const LinearOptions& options = shared_.options;
-    const std::vector<uint8_t>& lengths = shared_.lengths;
+    const auto lengths = std::span(shared_.lengths).first(HeldOutRows(shared_.lengths.size(), options.held_out_rows));
     std::array<uint32_t, 257> begin{};
-    for (size_t i = 0; i < lengths.size(); i += options.held_out_stride) ++begin[lengths[i] + size_t{1}];
+    for (const uint8_t length : lengths) ++begin[length + size_t{1}];
     std::partial_sum(begin.begin(), begin.end(), begin.begin());
     std::vector<uint32_t> by_length(begin.back());
-    for (size_t i = 0; i < lengths.size(); i += options.held_out_stride)
-      by_length[begin[lengths[i]]++] = static_cast<uint32_t>(i);
+    for (uint32_t i = 0; i < lengths.size(); ++i) by_length[begin[lengths[i]]++] = i;
     const auto n_folds = static_cast<size_t>(options.folds);
     shared_.scored.resize(n_folds + 1);
     for (const uint32_t i : by_length) shared_.scored[std::min<size_t>(options.fold_of_row[i], n_folds)].push_back(i);
@@ -234,7 +233,7 @@ std::unique_ptr<LinearFit> MakeSvmFit(const LinearProblem& problem, const Linear
 }
 
 uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
-                     uint32_t held_out_stride) {
+                     uint64_t held_out_rows) {
   const uint64_t blocks = n_classes / kLanes + (n_classes % kLanes != 0);
   const auto workers = static_cast<uint64_t>(std::max(threads, 1));
   ByteSum sum;
@@ -242,7 +241,11 @@ uint64_t SvmFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, i
   if (folds >= 2) sum.Add({std::min(workers, blocks), SvmFolds::Bytes(n_rows, n_features)});
   sum.Add({n_rows, sizeof(SvmRowTerms) + sizeof(uint8_t)});
   sum.Add({n_features, blocks, kLanes}).Add({2 * sizeof(float), blocks, kLanes});
-  if (folds >= 2) sum.Add({HeldOutRows(n_rows, held_out_stride), n_classes, sizeof(float)});
+  // Their margins, and the lists of them.
+  if (folds >= 2) {
+    const uint64_t scored = HeldOutRows(n_rows, held_out_rows);
+    sum.Add({scored, n_classes, sizeof(float)}).Add({scored, 3 * sizeof(uint32_t)});
+  }
   // The duals that are kept, once by block and once by row.
   sum.Add({blocks, MaxDuals(n_rows, blocks), sizeof(RowDual) + sizeof(DualSolution::Entry)});
   return sum.Add({n_rows, 2 * sizeof(uint64_t)}).total();
