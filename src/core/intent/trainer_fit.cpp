@@ -55,8 +55,8 @@ void IntentTrainer::DealFolds(int folds) {
   if (request_.config.calibration == CalibrationKind::kSigmoid) {
     std::vector<size_t> support(result_.labels.size());
     for (const uint32_t label : f.labels) ++support[label];
-    const size_t enough = *std::min_element(support.begin(), support.end()) / kSigmoidRows;
-    f.held_out_rows = n / std::clamp<size_t>(enough, 1, kMostTimes);
+    const size_t rarest = *std::min_element(support.begin(), support.end());
+    f.held_out_rows = n * kSigmoidRows / std::clamp(rarest, kSigmoidRows, kMostTimes * kSigmoidRows);
   } else {
     f.held_out_rows = std::min(n, kLimitRows);
   }
