@@ -571,7 +571,7 @@ TEST(Trainer, AnIncrementalTrainingFitsTheCalibrationAgainWhenItMust) {
   EXPECT_EQ(Train(none, rows).start.reason, "without a calibration there is none to keep");
 }
 
-// Fifty held-out rows of the rarest intent are enough for sigmoids, but no fewer than a sixteenth of all rows.
+// 400 held-out rows of the rarest intent are enough for sigmoids.
 TEST(Trainer, SigmoidsHoldOutNoMoreRowsThanTheyNeed) {
   const auto limit_rows = [](CalibrationKind calibration, int rows_each, int rows_of_one) {
     std::vector<Row> rows;
@@ -586,11 +586,10 @@ TEST(Trainer, SigmoidsHoldOutNoMoreRowsThanTheyNeed) {
     request.config.calibration = calibration;
     return Train(request, rows).limit_rows;
   };
-  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 150, 49), 349u);
-  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 150, 60), 300u);
-  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 150, 100), 200u);
-  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 1600, 1600), 300u);
-  EXPECT_EQ(limit_rows(CalibrationKind::kSoftmax, 150, 100), 400u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 800, 399), 1999u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 750, 500), 1600u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 800, 800), 1200u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSoftmax, 800, 800), 2400u);
 }
 
 TEST(Trainer, AnIncrementalTrainingKeepsSigmoidsToo) {
