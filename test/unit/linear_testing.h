@@ -45,6 +45,18 @@ inline LinearOptions InFolds(OwnedProblem& problem, int folds) {
   return options;
 }
 
+// The rows that a fold does not hold out.
+inline OwnedProblem WithoutFold(const OwnedProblem& problem, int fold) {
+  OwnedProblem rest(problem.rows.columns, problem.n_classes);
+  for (size_t i = 0; i < problem.size(); ++i) {
+    if (problem.folds[i] == fold) continue;
+    std::vector<float> row(problem.rows.columns);
+    for (const SparseEntry& x : problem.rows.row(i)) row[x.column] = x.value;
+    rest.Add(row, problem.labels[i]);
+  }
+  return rest;
+}
+
 // Rows around one centre per class, unit length, about half of the features present.
 inline OwnedProblem RandomProblem(size_t n, uint32_t columns, uint32_t n_classes, uint64_t seed) {
   Rng rng(seed);

@@ -154,14 +154,7 @@ TEST(Logistic, HeldOutMarginsAreThoseOfAFitWithoutTheRows) {
   const LargeVector<float> held_out = Finish(MakeLogisticFit(p.view(), options)).held_out;
   ASSERT_EQ(held_out.size(), p.size() * 3);
   for (int fold = 0; fold < 2; ++fold) {
-    OwnedProblem rest(6, 3);
-    for (size_t i = 0; i < p.size(); ++i) {
-      if (p.folds[i] == fold) continue;
-      std::vector<float> row(6);
-      for (const SparseEntry& x : p.rows.row(i)) row[x.column] = x.value;
-      rest.Add(row, p.labels[i]);
-    }
-    const DenseWeights w = Reference(rest, 1.0);
+    const DenseWeights w = Reference(WithoutFold(p, fold), 1.0);
     for (size_t i = 0; i < p.size(); ++i)
       for (uint32_t k = 1; p.folds[i] == fold && k < 3; ++k)  // margins are only fixed up to a shift
         EXPECT_NEAR(held_out[i * 3 + k] - held_out[i * 3], Margin(p, i, k, w) - Margin(p, i, 0, w), 0.02);

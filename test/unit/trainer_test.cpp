@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -573,23 +574,19 @@ TEST(Trainer, AnIncrementalTrainingFitsTheCalibrationAgainWhenItMust) {
 
 // 400 held-out rows of the rarest intent are enough for sigmoids.
 TEST(Trainer, SigmoidsHoldOutNoMoreRowsThanTheyNeed) {
-  const auto limit_rows = [](CalibrationKind calibration, int rows_each, int rows_of_one) {
+  const auto limit_rows = [](CalibrationKind calibration, std::array<int, 3> of_intent) {
     std::vector<Row> rows;
-    for (int k = 0; k < 3; ++k)
-      for (int i = 0; i < (k == 0 ? rows_of_one : rows_each); ++i)
-        rows.push_back({std::string(k == 0   ? "factura "
-                                    : k == 1 ? "envío "
-                                             : "clave ") +
-                            std::to_string(i),
-                        kLabels[k], "train"});
+    for (size_t k = 0; k < of_intent.size(); ++k)
+      for (int i = 0; i < of_intent[k]; ++i)
+        rows.push_back({std::string(kTopics[k][0]) + " " + std::to_string(i), kLabels[k], "train"});
     TrainingRequest request = Request();
     request.config.calibration = calibration;
     return Train(request, rows).limit_rows;
   };
-  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 800, 399), 1999u);
-  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 750, 500), 1600u);
-  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, 800, 800), 1200u);
-  EXPECT_EQ(limit_rows(CalibrationKind::kSoftmax, 800, 800), 2400u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, {399, 800, 800}), 1999u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, {750, 500, 750}), 1600u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSigmoid, {800, 800, 800}), 1200u);
+  EXPECT_EQ(limit_rows(CalibrationKind::kSoftmax, {800, 800, 800}), 2400u);
 }
 
 TEST(Trainer, AnIncrementalTrainingKeepsSigmoidsToo) {

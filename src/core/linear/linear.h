@@ -94,7 +94,8 @@ class LinearFit {
   // Share of the work done, 0..1, never falling.
   virtual double Progress() const = 0;
   virtual LinearWeights TakeWeights() = 0;
-  // min(n, held_out_rows) × n_classes, row-major: row i's margins under the fit that did not see fold_of_row[i]. Without folds and with a start: fresh_rows × n_classes, the margins of the start. Else empty.
+  // min(n, held_out_rows) × n_classes, row-major: row i's margins under the fit that did not see fold_of_row[i]. Without folds
+  // and with a start: fresh_rows × n_classes, the margins of the start. Else empty.
   virtual LargeVector<float> TakeHeldOutMargins() = 0;
   // The duals of the fit over all rows; nothing when it keeps none, or more of them than kMaxDualsPerRow allows.
   virtual std::optional<DualSolution> TakeDuals() { return std::nullopt; }

@@ -36,9 +36,9 @@ constexpr float kStillFull = 0.08f;
 // The folds only serve calibration and the search for wrong labels, and start close to their solution: at least so many
 // sweeps, over some of the rows and then over those that the sweep before moved, to a looser end. One sweep leaves the
 // held-out margins too small: rows that were taken away leave a gap that the others must fill (with one temperature the
-// calibration error of BANKING77 is 0.13 then, with three sweeps 0.02). Some of the rows are those
-// with alphas and a class' own, of which one may stand in for its near duplicate. More sweeps, or all rows, change neither
-// the log loss nor the calibration error of CLINC150 and BANKING77 beyond their sampling error.
+// calibration error of BANKING77 is 0.13 then, with three sweeps 0.02). Some of the rows are those with alphas and a class'
+// own, of which one may stand in for its near duplicate. More sweeps, or all rows, change neither the log loss nor the
+// calibration error of CLINC150 and BANKING77 beyond their sampling error.
 constexpr int kFoldSweeps = 3;
 constexpr float kFoldLooser = 24.0f;
 constexpr float kStillFold = 0.05f;

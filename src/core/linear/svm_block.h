@@ -124,7 +124,7 @@ class SvmBlock {
   std::vector<uint32_t> chunks_;     // this epoch's permutation of order_'s chunks; the first opened_ have been begun
   uint32_t opened_ = 0, shift_ = 0;  // the first chunk is shift_ rows shorter than the others
   std::vector<uint32_t> awake_;      // its first n_awake_ are the rows of the chunk that this epoch visits
-  uint32_t n_awake_ = 0, visited_ = 0, grouped_ = 0;  // visited: the first visited_; in their order: the first grouped_
+  uint32_t n_awake_ = 0, visited_ = 0, grouped_ = 0;  // of them visited, and put in order to visit them
   float largest_violation_ = 0;                       // of this epoch
   float tolerance_ = 0;                               // that Within() is about
   uint32_t beyond_ = 0;                               // rows of this epoch whose violation is beyond it
