@@ -156,7 +156,7 @@ TEST(Floors, SpanishSetsAreCalibrated) {
   }
 }
 
-// Half the networks and fewer passes than the preset has, to be done in time; the preset itself reaches 93.9 and 93.5 %
+// Half the networks and fewer passes than the preset has, to be done in time; the preset itself reaches 93.6 and 93.3 %
 // (docs/training.md).
 TEST(Floors, Accurate) {
   const ConfigValue preset{"preset", ConfigValue::Type::kString, false, 0, "accurate", {}};
