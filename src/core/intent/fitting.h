@@ -22,8 +22,7 @@ namespace retrain {
 
 // Fewer validation rows than this cannot tell a small share of them from none.
 inline constexpr size_t kMinValidationRows = 200;
-// Held-out rows that calibration and limits are set by, evenly spaced among all: sorting so many fits into a step, and
-// more would not tell more.
+// The most rows that a temperature and limits are set by: sorting so many fits into a step, and more would not tell more.
 inline constexpr size_t kLimitRows = 65536;
 // Rows between two looks at the clock: a row costs microseconds.
 inline constexpr size_t kRowsPerLook = 32;
