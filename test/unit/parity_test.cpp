@@ -255,8 +255,7 @@ TEST(Floors, OutOfScope) {
 }
 
 // The share of the test messages that an incremental training after one new row in a hundred answers as a full one does, over
-// five choices of rows. By chance one choice is a tenth of a percent better or worse than another: 2 to 12 of the 4 500 answers
-// differ.
+// five choices of rows: by chance one choice is a tenth of a percent better or worse than another.
 double SameAnswers(const IntentConfig& config) {
   const auto rows = ReadCsv("intent_en_clinc150.csv");
   const auto train = [&config](const std::vector<Row>& some, const TrainingResult* live) {
