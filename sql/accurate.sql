@@ -34,10 +34,20 @@ set pg_retrain.max_threads = 1;
 select verify_model(id) ->> 'matches' as matches from ai_model_metadata where model_name = 'm' and is_active;
 reset pg_retrain.max_threads;
 
--- an incremental run starts from nothing and says so
+-- an incremental run goes on from the live version's networks, and so does its verification; what it would have to measure
+-- again, it trains again
+insert into lessons values ('hola rastreo del envío', 'pedido', 'train'), ('oiga rastreo', 'pedido', 'train');
 select model_version_id as version
-from train_intent_model('m', 'incremental', p_source => 'select text, intent, split from lessons', p_promote => 'never') \gset
-select metrics -> 'start' ->> 'from' as "from", metrics -> 'start' ->> 'reason' as reason from ai_model_versions where id = :version;
+from train_intent_model('m', 'incremental', p_source => 'select text, intent, split from lessons', p_promote => 'always') \gset
+select metrics -> 'start' ->> 'from' as "from", metrics -> 'start' ->> 'calibration' as calibration,
+  metrics -> 'start' ->> 'new_rows' as new_rows, metrics -> 'start' ->> 'reason' as reason
+from ai_model_versions where id = :version;
+select predicted_intent from predict_intent('rastreo', 'm');
+select verify_model(:version) ->> 'matches' as matches;
+select model_version_id as version from train_intent_model('m', 'incremental', p_config => '{"hidden_units": 48}',
+  p_source => 'select text, intent, split from lessons', p_promote => 'never') \gset
+select metrics -> 'start' ->> 'calibration' as calibration, metrics -> 'start' ->> 'reason' as reason
+from ai_model_versions where id = :version;
 
 -- what does not fit together, or into memory
 select train_intent_model('m', p_config => '{"calibration": "sigmoid"}', p_source => 'select text, intent from lessons');

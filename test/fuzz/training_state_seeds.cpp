@@ -1,4 +1,4 @@
-// Writes a small real state for training_state_fuzzer to start from.
+// Writes small real states for training_state_fuzzer to start from.
 //
 // usage: training_state_seeds DIRECTORY
 #include <chrono>
@@ -7,10 +7,13 @@
 
 #include "core/intent/trainer.h"
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+namespace {
+
+bool Write(const std::string& path, uint32_t networks) {
   retrain::TrainingRequest request;
   request.memory_budget = 1ull << 30;
+  request.config.networks = networks;
+  request.config.hidden_units = 16;
   retrain::IntentTrainer trainer(std::move(request));
   for (int i = 0; i < 30; ++i) {
     const std::string label = "intent" + std::to_string(i % 3), text = "message of " + label + " " + std::to_string(i);
@@ -19,7 +22,15 @@ int main(int argc, char** argv) {
   while (!trainer.Step({std::chrono::steady_clock::now() + std::chrono::milliseconds(50), retrain::Stop{}, 1})) {
   }
   const auto& state = trainer.result().state;
-  std::ofstream file(std::string(argv[1]) + "/state", std::ios::binary);
+  std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(state.data()), static_cast<std::streamsize>(state.size()));
-  return file ? 0 : 1;
+  return static_cast<bool>(file);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  const std::string directory = argv[1];
+  return Write(directory + "/state", 0) && Write(directory + "/networks", 2) ? 0 : 1;
 }

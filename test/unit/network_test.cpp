@@ -163,6 +163,145 @@ TEST(Networks, LocalWeightsAndRestAddUpToTheScore) {
   }
 }
 
+// What a fit leaves for a later one.
+struct Earlier {
+  std::vector<Network> networks;
+  std::vector<NetworkSquares> squares;
+  std::vector<NetworkView> views;
+  std::vector<uint32_t> column_of, class_of;
+
+  Earlier(const NetworkProblem& problem, const NetworkOptions& options)
+      : column_of(problem.rows->columns), class_of(problem.n_classes) {
+    const auto fit = MakeEnsembleFit(problem, options);
+    while (!fit->Step({std::chrono::steady_clock::now() + std::chrono::seconds(10), Stop{}, 1})) {
+    }
+    networks = fit->TakeNetworks();
+    squares = fit->TakeSquares();
+    for (const Network& network : networks) views.push_back(ViewOf(network));
+    std::iota(column_of.begin(), column_of.end(), 0u);
+    std::iota(class_of.begin(), class_of.end(), 0u);
+  }
+  NetworkRestart restart() const { return {views, squares, column_of, class_of}; }
+};
+
+// The same puzzle with columns and intents in another order, of which sixteen rows teach nothing to who does not know it.
+TEST(Networks, GoOnFromAnEarlierModelWhoseColumnsAndIntentsWereOthers) {
+  const Puzzle puzzle(2000);
+  Earlier earlier(puzzle.problem(), Options(4, 20));
+  Puzzle other = puzzle;
+  for (SparseEntry& entry : other.rows.entries) entry.column = 3 - entry.column;
+  for (uint32_t& label : other.labels) label = 1 - label;
+  other.all.resize(16);
+  NetworkOptions options = Options(4, 4);
+  EXPECT_LT(Accuracy(Train(other.problem(), options), other), 0.9);
+  earlier.column_of = {3, 2, 1, 0};
+  earlier.class_of = {1, 0};
+  const NetworkRestart restart = earlier.restart();
+  options.restart = &restart;
+  EXPECT_EQ(NetworkVisits(other.problem(), options), 16u);  // one pass of the four
+  EXPECT_EQ(Accuracy(Train(other.problem(), options), other), 1.0);
+}
+
+// A new word that tells a new intent, in one row of twenty.
+TEST(Networks, LearnNewWordsAndIntentsWithoutForgetting) {
+  Puzzle puzzle(2000);
+  const Earlier first(puzzle.problem(), Options(4, 20));
+  puzzle.rows.columns = 5;
+  for (size_t i = 0; i < 2000; i += 20) {
+    puzzle.rows.entries[puzzle.rows.begin[i]].column = 4;
+    puzzle.labels[i] = 2;
+  }
+  NetworkOptions options = Options(4, 16);
+  for (ColumnRange& range : options.ranges) range.last = 5;
+  NetworkRestart restart = first.restart();
+  constexpr uint32_t kNotThere = NetworkRestart::kNotThere;
+  const uint32_t column_of[] = {0, 1, 2, 3, kNotThere}, class_of[] = {0, 1, kNotThere};
+  restart.column_of = column_of;
+  restart.class_of = class_of;
+  options.restart = &restart;
+  NetworkProblem problem = puzzle.problem();
+  problem.n_classes = 3;
+  const auto networks = Train(problem, options);
+  NetworkScratch scratch;
+  for (size_t i = 0; i < puzzle.labels.size(); ++i) {
+    std::vector<float> scores(16);
+    for (const Network& network : networks)
+      AddScores(ViewOf(network), puzzle.rows.row(i), Stop{}, scratch, scores.data());
+    EXPECT_EQ(std::max_element(scores.begin(), scores.begin() + 3) - scores.begin(), puzzle.labels[i]) << i;
+  }
+}
+
+// The kept means add up to the sums of all squared gradients; a restart that forgets them moves away from what it knows.
+TEST(Networks, SquaredGradientsAreKept) {
+  const Puzzle puzzle(500);
+  Earlier earlier(puzzle.problem(), Options(1, 20));
+  const NetworkSquares& kept = earlier.squares[0];
+  EXPECT_TRUE(AreOf(kept, earlier.views[0]));
+  const auto mean = [](const std::vector<float>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  };
+  EXPECT_GT(mean(kept.input.rows), 0);
+  EXPECT_NEAR(mean(kept.input.rows), mean(kept.input.columns), 1e-4 * mean(kept.input.rows));
+  EXPECT_NEAR(mean(kept.output.rows), mean(kept.output.columns), 1e-4 * mean(kept.output.rows));
+  NetworkRestart restart = earlier.restart();
+  NetworkOptions options = Options(1, 4);
+  options.restart = &restart;
+  const auto moved = [&] {
+    const Network now = Train(puzzle.problem(), options)[0];
+    double squares = 0;
+    for (size_t i = 0; i < now.output.size(); ++i) {
+      const Network& before = earlier.networks[0];
+      const auto difference =
+          static_cast<double>(now.output_scale[i / now.stride] * static_cast<float>(now.output[i]) -
+                              before.output_scale[i / now.stride] * static_cast<float>(before.output[i]));
+      squares += difference * difference;
+    }
+    return std::sqrt(squares);
+  };
+  const double as_kept = moved();
+  for (auto* values : {&earlier.squares[0].input.rows, &earlier.squares[0].output.rows, &earlier.squares[0].hidden_bias,
+                       &earlier.squares[0].output_bias})
+    std::fill(values->begin(), values->end(), 0.0f);
+  EXPECT_LT(3 * as_kept, moved());
+}
+
+TEST(Networks, RestartsHaveOneOutcomeToo) {
+  const Puzzle puzzle(300);
+  const Earlier earlier(puzzle.problem(), Options(5, 3));
+  const NetworkRestart restart = earlier.restart();
+  NetworkOptions options = Options(5, 8);
+  options.restart = &restart;
+  const auto reference = EncodeNetworks(Train(puzzle.problem(), options));
+  EXPECT_NE(reference, EncodeNetworks(earlier.networks));
+  for (const int threads : {2, 4})
+    EXPECT_EQ(EncodeNetworks(Train(puzzle.problem(), options, threads, std::chrono::microseconds(1))), reference);
+}
+
+TEST(Networks, RefuseToGoOnFromWhatDoesNotFit) {
+  const Puzzle puzzle(50);
+  const Earlier earlier(puzzle.problem(), Options(2, 1));
+  const auto refused = [&](auto spoil) {
+    NetworkRestart restart = earlier.restart();
+    NetworkOptions options = Options(2, 1);
+    options.restart = &restart;
+    std::vector<NetworkSquares> squares = earlier.squares;
+    restart.squares = squares;
+    EXPECT_NO_THROW(MakeEnsembleFit(puzzle.problem(), options));
+    std::vector<uint32_t> class_of = earlier.class_of;
+    restart.class_of = class_of;
+    spoil(restart, options, squares, class_of);
+    EXPECT_THROW(MakeEnsembleFit(puzzle.problem(), options), Error);
+  };
+  refused([](auto& restart, auto&, auto&, auto&) { restart.networks = restart.networks.first(1); });
+  refused([](auto& restart, auto&, auto&, auto&) { restart.squares = restart.squares.first(1); });
+  refused([](auto& restart, auto&, auto&, auto&) { restart.column_of = restart.column_of.first(3); });
+  refused([](auto& restart, auto&, auto&, auto&) { restart.class_of = restart.class_of.first(1); });
+  refused([](auto&, auto& options, auto&, auto&) { options.hidden = 32; });
+  refused([](auto&, auto&, auto& squares, auto&) { squares[1].input.rows.pop_back(); });
+  refused([](auto&, auto&, auto& squares, auto&) { squares[1].output.columns.clear(); });
+  refused([](auto&, auto&, auto&, auto& class_of) { class_of[1] = 16; });
+}
+
 TEST(Networks, StopEndsTheStep) {
   const Puzzle puzzle(300);
   const auto fit = MakeEnsembleFit(puzzle.problem(), Options(2, 100));

@@ -263,7 +263,6 @@ TEST(Trainer, NetworksServeAsTheyWereMeasuredOnAnyThreadsAndSteps) {
   ASSERT_FALSE(reference.failed) << reference.failure;
   EXPECT_GE(reference.candidate.all.accuracy, 0.95);
   EXPECT_EQ(reference.config.passes, 40u);
-  EXPECT_TRUE(reference.state.empty());
   Rng rng(1);
   rng.Shuffle(std::span<Row>(rows));
   TrainingRequest threaded = Accurate();
@@ -307,19 +306,6 @@ TEST(Trainer, NetworksAreWeighedOnValidationRowsWhereThereAreEnough) {
     EXPECT_GT(result.decisions.decided, result.decisions.rows / 2);
     EXPECT_LE(result.candidate.all.expected_calibration_error, 0.1);
   }
-}
-
-TEST(Trainer, NetworksStartFromNothingAndSaySo) {
-  const auto rows = Lessons(200);
-  const TrainingResult live = Train(Request(), rows);
-  TrainingRequest request = Accurate();
-  request.incremental = request.has_live = true;
-  request.live_artifact = live.artifact;
-  request.live_state = live.state;
-  const TrainingResult result = Train(request, rows);
-  EXPECT_FALSE(result.start.from_live);
-  EXPECT_EQ(result.start.reason, "networks start from nothing");
-  EXPECT_EQ(result.artifact, Train(Accurate(), rows).artifact);
 }
 
 TEST(Trainer, NetworksAreInTheBudget) {
@@ -473,8 +459,7 @@ TEST(Trainer, TheLiveVersionIsScoredOnTheSameRows) {
 }
 
 // A request to start from what `base` left.
-TrainingRequest From(const TrainingResult& base) {
-  TrainingRequest request = Request();
+TrainingRequest From(const TrainingResult& base, TrainingRequest request = Request()) {
   request.incremental = true;
   request.has_live = true;
   request.live_artifact = base.artifact;
@@ -482,13 +467,102 @@ TrainingRequest From(const TrainingResult& base) {
   return request;
 }
 
-TEST(Trainer, AnIncrementalTrainingComesToWhatAFullOneComesTo) {
-  auto rows = Lessons(900);
-  const TrainingResult base = Train(Request(), rows);
-  // New rows with a new word, and a new intent.
+// New rows with a new word, and a new intent.
+std::vector<Row> WithNews(std::vector<Row> rows) {
   for (int i = 0; i < 10; ++i) rows.push_back({"garbanzo devolución " + std::to_string(i), "refund", "train"});
   for (int i = 0; i < 10; ++i)
     rows.push_back({"quiero una factura número " + std::to_string(i), "invoice", i % 5 == 4 ? "test" : "train"});
+  return rows;
+}
+
+TEST(Trainer, NetworksGoOnFromTheLiveVersions) {
+  auto known = Lessons(900);
+  for (const bool validated : {false, true}) {
+    if (validated)  // enough of them to weigh networks by
+      for (size_t i = 0; i < known.size(); ++i)
+        if (known[i].split == "train" && i % 2 == 0) known[i].split = "val";
+    const TrainingResult base = Train(Accurate(), known);
+    auto rows = WithNews(known);
+    const TrainingResult full = Train(Accurate(), rows), incremental = Train(From(base, Accurate()), rows);
+    ASSERT_FALSE(incremental.failed) << incremental.failure;
+    EXPECT_TRUE(incremental.start.from_live);
+    EXPECT_TRUE(incremental.start.calibration_kept) << incremental.start.reason;
+    EXPECT_EQ(incremental.start.new_rows, 18u);
+    EXPECT_EQ(incremental.limits_from_validation, validated);
+    EXPECT_EQ(incremental.config.passes, full.config.passes);
+    EXPECT_NE(incremental.artifact, full.artifact);
+    EXPECT_GE(incremental.candidate.all.accuracy, 0.95);
+    EXPECT_EQ(Answer(incremental, "una factura"), "invoice");
+    EXPECT_EQ(Answer(incremental, "garbanzo"), "refund");
+    const IntentModel before(base.artifact), after(incremental.artifact);
+    EXPECT_EQ(after.blend().networks, before.blend().networks);
+    ScoringScratch scratch;
+    for (const Row& row : rows) {
+      after.Margins(row.text, Stop{}, scratch);
+      EXPECT_EQ(after.label(after.Best(scratch)), row.label) << row.text;
+    }
+    // With what the version says of itself the same comes again.
+    TrainingRequest again = From(base, Accurate());
+    again.config = incremental.config;
+    EXPECT_EQ(Train(again, rows).artifact, incremental.artifact);
+    // The next one goes on from this one, and everything has one outcome.
+    rows.push_back({"otra devolución", "refund", "train"});
+    const TrainingResult next = Train(From(incremental, Accurate()), rows);
+    EXPECT_EQ(next.start.calibration_kept, !validated) << next.start.reason;  // 19 rows of 379 are too many
+    EXPECT_EQ(next.start.new_rows, 1u);
+    Rng rng(1);
+    rng.Shuffle(std::span<Row>(rows));
+    TrainingRequest threaded = From(incremental, Accurate());
+    threaded.threads = 4;
+    const TrainingResult other = Train(threaded, rows, std::chrono::microseconds(1));
+    EXPECT_EQ(other.artifact, next.artifact);
+    EXPECT_EQ(other.state, next.state);
+  }
+}
+
+// With the calibration goes what the networks know: they have seen the rows that it would be measured on.
+TEST(Trainer, NetworksBeginAtNothingWithTheirCalibration) {
+  const auto rows = Lessons(900);
+  const TrainingResult base = Train(Accurate(), rows);
+  const auto fitted = [&](const TrainingRequest& request, const std::vector<Row>& changed) {
+    const TrainingResult result = Train(request, changed);
+    EXPECT_TRUE(result.start.from_live);
+    EXPECT_FALSE(result.start.calibration_kept);
+    EXPECT_GE(result.candidate.all.accuracy, 0.95);
+    return result.start.reason;
+  };
+  EXPECT_EQ(fitted(From(Train(Request(), rows), Accurate()), rows), "the configuration changed");
+  TrainingRequest wider = From(base, Accurate());
+  wider.config.hidden_units = 48;
+  EXPECT_EQ(fitted(wider, rows), "the configuration changed");
+  auto many = rows;
+  for (int i = 0; i < 40; ++i) many.push_back({"reembolso tarde " + std::to_string(i), "refund", "train"});
+  EXPECT_NE(fitted(From(base, Accurate()), many).find("40 rows changed"), std::string::npos);
+  auto contradicting = rows;
+  for (int i = 0; i < 16; ++i)
+    contradicting.push_back({"contraseña password login " + std::to_string(i), kLabels[i % 2 * 2], "train"});
+  EXPECT_NE(fitted(From(base, Accurate()), contradicting).find("contradict"), std::string::npos);
+
+  const std::string nothing = "the live version keeps nothing that its networks could go on from";
+  TrainingState state = DecodeTrainingState(base.state);
+  ASSERT_EQ(state.networks.size(), 3u);
+  TrainingRequest spoilt = From(base, Accurate());
+  for (const bool none : {false, true}) {
+    if (none)
+      state.networks.clear();
+    else
+      state.networks.pop_back();
+    spoilt.live_state = EncodeTrainingState(state);
+    EXPECT_EQ(fitted(spoilt, rows), nothing);
+  }
+  TrainingRequest corrupt = From(base, Accurate());
+  corrupt.live_artifact.resize(100);
+  EXPECT_NE(fitted(corrupt, rows).find("corrupt"), std::string::npos);
+}
+
+TEST(Trainer, AnIncrementalTrainingComesToWhatAFullOneComesTo) {
+  const TrainingResult base = Train(Request(), Lessons(900));
+  const auto rows = WithNews(Lessons(900));
   const TrainingResult full = Train(Request(), rows), incremental = Train(From(base), rows);
   ASSERT_FALSE(incremental.failed) << incremental.failure;
   EXPECT_TRUE(incremental.start.from_live);

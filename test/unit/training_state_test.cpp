@@ -74,8 +74,31 @@ TEST(TrainingState, KeepsTheSigmoidsOfItsLabels) {
   EXPECT_EQ(read.calibration.intercept, state.calibration.intercept);
 }
 
+std::vector<NetworkSquares> Squares() {
+  return {{{{1, 2}, {3, 4, 5}}, {{6, 7, 8}, {9, 10}}, {11, 12, 13}, {14, 15}}, {{{1}, {2}}, {{3}, {4}}, {5}, {6}}};
+}
+
+TEST(TrainingState, KeepsWhatNetworksGoOnFrom) {
+  TrainingState state = Example();
+  EXPECT_TRUE(DecodeTrainingState(EncodeTrainingState(state)).networks.empty());
+  state.networks = Squares();
+  const TrainingState read = DecodeTrainingState(EncodeTrainingState(state));
+  ASSERT_EQ(read.networks.size(), 2u);
+  for (size_t m = 0; m < 2; ++m) {
+    const NetworkSquares &a = read.networks[m], &b = state.networks[m];
+    EXPECT_EQ(a.input.rows, b.input.rows);
+    EXPECT_EQ(a.input.columns, b.input.columns);
+    EXPECT_EQ(a.output.rows, b.output.rows);
+    EXPECT_EQ(a.output.columns, b.output.columns);
+    EXPECT_EQ(a.hidden_bias, b.hidden_bias);
+    EXPECT_EQ(a.output_bias, b.output_bias);
+  }
+}
+
 TEST(TrainingState, EveryTruncationAndFlippedByteIsFound) {
-  auto bytes = EncodeTrainingState(Example());
+  TrainingState state = Example();
+  state.networks = Squares();
+  auto bytes = EncodeTrainingState(state);
   for (size_t size = 0; size < bytes.size(); ++size)
     EXPECT_THROW(DecodeTrainingState(std::span<const uint8_t>(bytes).first(size)), Error) << size;
   for (size_t i = 0; i < bytes.size(); ++i) {
@@ -103,6 +126,10 @@ TEST(TrainingState, WhatDoesNotAddUpIsRefused) {
   refused([](TrainingState& s) { s.calibration = Sigmoids(), s.calibration.slope.pop_back(); });
   refused([](TrainingState& s) { s.calibration = Sigmoids(), s.calibration.intercept[2] = INFINITY; });
   refused([](TrainingState& s) { s.calibration.inverse_temperature = 1 / 0.0; });
+  refused([](TrainingState& s) { s.networks = Squares(), s.networks[0].input.rows[1] = -1; });
+  refused([](TrainingState& s) { s.networks = Squares(), s.networks[1].output_bias[0] = NAN; });
+  refused([](TrainingState& s) { s.networks = Squares(), s.networks[0].input.columns.pop_back(); });
+  refused([](TrainingState& s) { s.networks = Squares(), s.networks[1].output.columns.push_back(1); });
 }
 
 TEST(TrainingState, RowsAreFoundAgainByKeyAndLabel) {

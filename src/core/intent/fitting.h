@@ -76,7 +76,11 @@ struct IntentTrainer::Fitting {
   std::unique_ptr<EnsembleFit> ensemble;
   double fit_from = kFittingFrom, fit_to = kEvaluatingFrom;  // the share of the training that the running fit is
   std::vector<Network> networks;                             // just trained
-  std::vector<float> blend_margins, blend_scores;            // of rows unseen by both, n × n_classes
+  std::vector<NetworkSquares> squares, kept_squares;         // of those, of the model's
+  // Of an incremental training whose networks may go on from the live version's: of each column the live version's, or
+  // NetworkRestart::kNotThere.
+  std::vector<uint32_t> live_columns;
+  std::vector<float> blend_margins, blend_scores;  // of rows unseen by both, n × n_classes
   std::vector<uint32_t> blend_labels;
   std::vector<uint32_t> blend_rows;  // training rows among them; empty: they are validation rows
   LargeVector<float> held_out;       // margins of the first held_out_rows rows by fits that did not see them

@@ -114,6 +114,8 @@ class IntentModel final : public ServedModel {
   // How it reads messages, and the terms that it knows: a term's number is its column.
   const AnalyzerConfig& analyzer() const noexcept { return analyzer_; }
   const VocabularyView& vocabulary() const noexcept { return vocabulary_; }
+  std::span<const NetworkView> networks() const noexcept { return networks_; }
+  Blend blend() const noexcept { return blend_; }
   // The most probable class of the margins last computed; the lowest index where several are equal.
   uint32_t Best(const ScoringScratch& scratch) const;
   // Fills scratch.probabilities from scratch.margins.

@@ -21,6 +21,7 @@
 #include "core/intent/config.h"
 #include "core/intent/dataset.h"
 #include "core/intent/model.h"
+#include "core/neural/ensemble_fit.h"
 
 namespace retrain {
 
@@ -133,7 +134,12 @@ class IntentTrainer final : public Training {
   void DealFolds(int folds);
   void FitCalibration();
   Resumable FitNetworks();
-  Resumable FitEnsemble(std::vector<uint32_t> rows, uint32_t networks);
+  Resumable ContinueNetworks();
+  Resumable FitEnsemble(std::vector<uint32_t> rows, uint32_t networks, const NetworkRestart* restart);
+  void KeepNetworks();
+  std::string WhyNetworksCannotGoOn() const;
+  void MapColumnsToLive();
+  Resumable BlendFreshRows();
   Resumable ScoreHeldOutRows(std::vector<uint32_t> rows);
   Resumable ScoreValidationRows();
   bool EnoughValidationRows() const;
@@ -158,6 +164,7 @@ class IntentTrainer final : public Training {
   bool MayKeepCalibration();
   Calibration LiveCalibration(bool known_only) const;
   bool CalibrationHolds();
+  std::string ConfigOfState() const;
   void KeepState();
   void CheckBudget(uint64_t needed, const char* what) const;
   void Encode();

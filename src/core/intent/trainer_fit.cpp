@@ -65,7 +65,8 @@ void IntentTrainer::DealFolds(int folds) {
 
 // The fit over all rows, starting from the live version's where that is asked for, and what calibration needs: margins of
 // held-out rows. An incremental training that may keep the live version's calibration fits no folds; where the new rows
-// then contradict it, it fits them after all. Networks are weighed on validation rows where there are enough.
+// then contradict it, it fits them after all. Networks go on from the live version's where the calibration is kept; else they
+// begin at nothing and are weighed on validation rows where there are enough.
 Resumable IntentTrainer::Fit() {
   if (result_.failed) co_return;
   Fitting& f = *fitting_;
@@ -79,21 +80,25 @@ Resumable IntentTrainer::Fit() {
   const int folds = held_out ? config.folds : 0;
   if (held_out) DealFolds(folds);
   if (request_.incremental) FindStart();
-  bool keep = held_out && !request_.find_label_issues && MayKeepCalibration();
+  bool keep = (held_out || networks) && !request_.find_label_issues && MayKeepCalibration();
   if (keep || networks) f.fit_to = networks ? 35 : (kFittingFrom + kEvaluatingFrom) / 2;
   const DualSolution* start = result_.start.from_live ? &f.restart.start : nullptr;
   Resumable part = FitOnce(keep ? 0 : folds, start, f.restart.fresh_rows, config.c);
   while (!part.Resume()) co_await Pause{};
+  if (keep && networks) {
+    part = BlendFreshRows();
+    while (!part.Resume()) co_await Pause{};
+  }
   if (keep && !CalibrationHolds()) {
     keep = false;
     f.fit_from = f.fit_to;
-    f.fit_to = kEvaluatingFrom;
+    f.fit_to = networks ? 50 : kEvaluatingFrom;
     std::optional<DualSolution> duals = std::move(f.duals);
     part = FitOnce(folds, duals ? &*duals : start, std::span<const uint32_t>{}, config.c);
     while (!part.Resume()) co_await Pause{};
   }
   if (networks) {
-    part = FitNetworks();
+    part = keep ? ContinueNetworks() : FitNetworks();
     while (!part.Resume()) co_await Pause{};
   }
   progress_ = {TrainingPhase::kFitting, 1000, 1000, kEvaluatingFrom};
@@ -186,8 +191,7 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   options.start = start;
   options.fresh_rows = fresh_rows;
   options.stand_ins = &f.stand_ins;
-  options.keep_duals =
-      classifier.has_duals && (f.tuning || (!request_.find_label_issues && request_.config.networks == 0));
+  options.keep_duals = classifier.has_duals && (f.tuning || !request_.find_label_issues);
   f.fit = classifier.make(problem, options);
   while (!f.fit->Step(*budget_)) co_await Pause{};
   f.parts.weights = f.fit->TakeWeights();

@@ -1,10 +1,12 @@
 // The networks of a model, and how much they and the classifier say.
 //
 // Networks are trained on all training rows. Where the validation rows are too few to weigh them by, half as many are
-// trained once more without some of the folds, and stand in for them on the rows that are held out.
+// trained once more without some of the folds, and stand in for them on the rows that are held out. An incremental training
+// that keeps the live version's calibration goes on from its networks and keeps their weight too.
 #include <algorithm>
 #include <numeric>
 
+#include "core/base/parallel.h"
 #include "core/intent/fitting.h"
 #include "core/linear/problem.h"
 #include "core/neural/blend.h"
@@ -61,9 +63,9 @@ Resumable IntentTrainer::FitNetworks() {
   const bool twice = !EnoughValidationRows();
   f.fit_from = f.fit_to;
   f.fit_to = twice ? 75 : 90;
-  Resumable part = FitEnsemble(std::move(rows), request_.config.networks);
+  Resumable part = FitEnsemble(std::move(rows), request_.config.networks, nullptr);
   while (!part.Resume()) co_await Pause{};
-  f.parts.networks = std::move(f.networks);
+  KeepNetworks();
   if (twice) {
     // As many folds as it takes for the rows to suffice, but never all of the rows at once.
     const auto folds = static_cast<size_t>(request_.config.folds);
@@ -76,7 +78,7 @@ Resumable IntentTrainer::FitNetworks() {
       f.parts.blend = kUnmeasuredBlend;
       co_return;
     }
-    part = FitEnsemble(std::move(seen), (request_.config.networks + 1) / 2);
+    part = FitEnsemble(std::move(seen), (request_.config.networks + 1) / 2, nullptr);
     while (!part.Resume()) co_await Pause{};
     part = ScoreHeldOutRows(std::move(unseen));
   } else {
@@ -88,8 +90,90 @@ Resumable IntentTrainer::FitNetworks() {
   f.parts.blend = blend.best();
 }
 
-// Trains networks on some rows, into f.networks.
-Resumable IntentTrainer::FitEnsemble(std::vector<uint32_t> rows, uint32_t networks) {
+void IntentTrainer::KeepNetworks() {
+  fitting_->parts.networks = std::move(fitting_->networks);
+  fitting_->kept_squares = std::move(fitting_->squares);
+}
+
+Resumable IntentTrainer::ContinueNetworks() {
+  Fitting& f = *fitting_;
+  result_.config.passes = ChosenPasses(request_.config, f.labels.size());
+  std::vector<uint32_t> rows(f.labels.size());
+  std::iota(rows.begin(), rows.end(), 0u);
+  const NetworkRestart restart{f.live->networks(), f.live_state->networks, f.live_columns, f.restart.label_in_state};
+  f.fit_from = f.fit_to;
+  f.fit_to = kEvaluatingFrom;
+  Resumable part = FitEnsemble(std::move(rows), request_.config.networks, &restart);
+  while (!part.Resume()) co_await Pause{};
+  KeepNetworks();
+  f.parts.blend = f.live->blend();
+}
+
+// Empty when they can.
+std::string IntentTrainer::WhyNetworksCannotGoOn() const {
+  const Fitting& f = *fitting_;
+  if (!f.live) return result_.live_unreadable;
+  const std::span<const NetworkView> networks = f.live->networks();
+  const std::vector<NetworkSquares>& squares = f.live_state->networks;
+  bool kept =
+      networks.size() == request_.config.networks && squares.size() == networks.size() && !f.live_columns.empty();
+  for (size_t m = 0; kept && m < networks.size(); ++m)
+    kept = networks[m].hidden == request_.config.hidden_units && AreOf(squares[m], networks[m]);
+  return kept ? "" : "the live version keeps nothing that its networks could go on from";
+}
+
+// Which of the live version's columns each column is.
+void IntentTrainer::MapColumnsToLive() {
+  Fitting& f = *fitting_;
+  if (!request_.incremental || !f.live || f.live->networks().empty() || f.live->analyzer() != result_.config.analyzer)
+    return;
+  const VocabularyBuilder& vocabulary = dataset_.vocabulary();
+  const FeatureSpace &space = f.parts.space, &live = f.live->space();
+  f.live_columns.assign(space.columns(), NetworkRestart::kNotThere);
+  const size_t slices = (vocabulary.size() + kSliceTerms - 1) / kSliceTerms;
+  ParallelFor(slices, budget_->threads, [&](size_t slice) {
+    const size_t end = std::min<size_t>(vocabulary.size(), (slice + 1) * kSliceTerms);
+    for (auto term = static_cast<uint32_t>(slice * kSliceTerms); term < end && !budget_->stop.Requested(); ++term) {
+      if (f.column_of[term] == kNoTerm) continue;
+      const uint32_t column = f.live->vocabulary().Find(vocabulary.kind(term), vocabulary.term(term));
+      if (column != kNoTerm) f.live_columns[f.column_of[term]] = column;
+    }
+  });
+  budget_->stop.Poll();
+  if (space.stats == live.stats)
+    for (uint32_t i = 0; i < space.stats; ++i) f.live_columns[space.terms() + i] = live.terms() + i;
+  if (space.embedding == live.embedding)
+    for (uint32_t i = 0; i < space.embedding; ++i)
+      f.live_columns[space.terms() + space.stats + i] = live.terms() + live.stats + i;
+}
+
+// Turns the live version's margins of the fresh rows in f.held_out into those that it would answer by.
+Resumable IntentTrainer::BlendFreshRows() {
+  Fitting& f = *fitting_;
+  const std::span<const NetworkView> networks = f.live->networks();
+  const Blend blend = f.live->blend();
+  const float part = blend.networks / static_cast<float>(networks.size());
+  const std::vector<uint32_t>& class_of = f.restart.label_in_state;
+  const size_t n_classes = class_of.size();
+  NetworkScratch scratch;
+  std::vector<SparseEntry> features;
+  std::vector<float> scores;
+  for (size_t h = 0; h < f.restart.fresh_rows.size(); ++h) {
+    if (Pausing()) co_await Pause{};
+    features.clear();
+    for (const SparseEntry& entry : f.stand_ins.row(h, f.matrix.row(f.restart.fresh_rows[h])))
+      if (f.live_columns[entry.column] != NetworkRestart::kNotThere)
+        features.push_back({f.live_columns[entry.column], entry.value});
+    scores.assign(networks[0].stride, 0);
+    for (const NetworkView& network : networks) AddScores(network, features, budget_->stop, scratch, scores.data());
+    for (size_t k = 0; k < n_classes; ++k)
+      if (float& margin = f.held_out[h * n_classes + k]; class_of[k] != kNotInState)
+        margin = blend.classifier * margin + part * scores[class_of[k]];
+  }
+}
+
+// Trains networks on some rows, into f.networks and f.squares.
+Resumable IntentTrainer::FitEnsemble(std::vector<uint32_t> rows, uint32_t networks, const NetworkRestart* restart) {
   Fitting& f = *fitting_;
   const auto n_classes = static_cast<uint32_t>(result_.labels.size());
   NetworkOptions options;
@@ -97,16 +181,19 @@ Resumable IntentTrainer::FitEnsemble(std::vector<uint32_t> rows, uint32_t networ
   options.passes = result_.config.passes;
   options.seed = request_.config.seed;
   options.ranges = RangesOf(f.parts.space, networks);
+  options.restart = restart;
   uint64_t stored = 0;
   for (const Network& network : f.parts.networks)
     stored += NetworkBytes(network.last - network.first, network.hidden, network.stride);
-  CheckBudget(dataset_.bytes() + f.matrix.bytes() + f.held_out.size() * sizeof(float) + f.parts.weights.q.size() +
-                  stored + EnsembleFitBytes(rows.size(), n_classes, options, request_.threads),
-              "fitting the networks");
   const NetworkProblem problem{&f.matrix, f.labels, f.row_weights, rows, n_classes};
+  CheckBudget(dataset_.bytes() + f.matrix.bytes() + f.held_out.size() * sizeof(float) + f.parts.weights.q.size() +
+                  (f.duals ? f.duals->bytes() : 0) + stored +
+                  EnsembleFitBytes(RowsOfPass(problem, options), n_classes, options, request_.threads),
+              "fitting the networks");
   f.ensemble = MakeEnsembleFit(problem, options);
   while (!f.ensemble->Step(*budget_)) co_await Pause{};
   f.networks = f.ensemble->TakeNetworks();
+  f.squares = f.ensemble->TakeSquares();
   f.ensemble.reset();
   progress_.percent = f.fit_to;
 }

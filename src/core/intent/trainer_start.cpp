@@ -20,9 +20,7 @@ void IntentTrainer::FindStart() {
   TrainingStart& start = result_.start;
   result_.incremental = true;
   start.new_rows = f.labels.size();
-  if (request_.config.networks > 0) {
-    start.reason = "networks start from nothing";
-  } else if (!ClassifierOf(request_.config).has_duals) {
+  if (!ClassifierOf(request_.config).has_duals) {
     start.reason = "classifier " + request_.config.classifier + " starts from nothing";
   } else if (!request_.has_live) {
     start.reason = "there is no live version";
@@ -50,6 +48,14 @@ void IntentTrainer::FindStart() {
   start.gone_rows = f.restart.gone_rows;
 }
 
+// What a later training compares its own with. The number of passes may follow from that of the rows, and networks that go on
+// may do so for any.
+std::string IntentTrainer::ConfigOfState() const {
+  IntentConfig config = result_.config;
+  config.passes = 0;
+  return ToJson(config);
+}
+
 // Whether so little has changed since the live version's calibration was fitted that the new rows may decide about it.
 bool IntentTrainer::MayKeepCalibration() {
   const Fitting& f = *fitting_;
@@ -58,10 +64,12 @@ bool IntentTrainer::MayKeepCalibration() {
   const uint64_t changed = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;
   if (request_.config.calibration == CalibrationKind::kNone)
     start.reason = "without a calibration there is none to keep";
-  else if (f.live_state->config != ToJson(result_.config))
+  else if (f.live_state->config != ConfigOfState())
     start.reason = "the configuration changed";
   else if (static_cast<double>(changed) > kMaxUncalibrated * static_cast<double>(f.labels.size()))
     start.reason = std::to_string(changed) + " rows changed since the calibration was fitted";
+  else if (request_.config.networks > 0)
+    start.reason = WhyNetworksCannotGoOn();
   if (!start.reason.empty() || EnoughValidationRows()) return start.reason.empty();
   // Too few validation rows to measure by: what is out of scope is kept with the calibration.
   if (request_.config.target_precision > 0) {
@@ -95,7 +103,7 @@ Calibration IntentTrainer::LiveCalibration(bool known_only) const {
   return calibration;
 }
 
-// The new rows under the live version's weights are held-out rows. Its temperature stays unless they contradict it.
+// The new rows under the live version's weights are held-out rows; with networks f.held_out are their blended margins. Its temperature stays unless they contradict it.
 bool IntentTrainer::CalibrationHolds() {
   const Fitting& f = *fitting_;
   const std::vector<uint32_t>& in_state = f.restart.label_in_state;
@@ -130,11 +138,12 @@ void IntentTrainer::KeepState() {
   Fitting& f = *fitting_;
   if (!f.duals) return;
   TrainingState state;
-  state.config = ToJson(result_.config);
+  state.config = ConfigOfState();
   state.labels = result_.labels;
   for (const uint32_t i : f.order) state.rows.push_back(ShortKey(dataset_.rows()[i].key));
   state.label_of = std::move(f.labels);
   state.duals = std::move(*f.duals);
+  state.networks = std::move(f.kept_squares);
   state.calibration = f.parts.calibration;
   const TrainingStart& start = result_.start;
   if (start.calibration_kept)

@@ -277,6 +277,8 @@ Resumable IntentTrainer::Weigh() {
   f.unwanted = {};
   OpenLive();
   co_await Pause{};
+  MapColumnsToLive();
+  co_await Pause{};
   LookUpTerms();
   dataset_.ReleaseTerms();
 }

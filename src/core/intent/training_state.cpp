@@ -21,6 +21,9 @@ constexpr uint32_t kLabelOf = 8;      // small per row
 constexpr uint32_t kCounts = 9;       // small per row: its duals
 constexpr uint32_t kDualLabels = 10;  // small per dual
 constexpr uint32_t kAlphas = 11;      // f32 per dual
+// Only of models with networks: their number, then for each u32 columns, hidden units and intents, then f32 arrays in the order
+// of NetworkSquares.
+constexpr uint32_t kNetworks = 12;
 
 [[noreturn]] void Corrupted(const std::string& detail) {
   throw Error(ErrorCode::kDataCorrupted, "stored state of a training is corrupt", detail,
@@ -41,6 +44,40 @@ std::vector<uint8_t> Bytes(const std::vector<T>& values) {
   ByteWriter out;
   out.PutArray(std::span<const T>(values));
   return out.Take();
+}
+
+std::vector<uint8_t> EncodeNetworkSquares(const std::vector<NetworkSquares>& networks) {
+  ByteWriter out;
+  out.Put(static_cast<uint32_t>(networks.size()));
+  for (const NetworkSquares& network : networks) {
+    for (const size_t size : {network.input.rows.size(), network.hidden_bias.size(), network.output_bias.size()})
+      out.Put(static_cast<uint32_t>(size));
+    for (const auto* numbers : {&network.input.rows, &network.input.columns, &network.output.rows,
+                                &network.output.columns, &network.hidden_bias, &network.output_bias})
+      out.PutArray(std::span<const float>(*numbers));
+  }
+  return out.Take();
+}
+
+std::vector<NetworkSquares> DecodeNetworkSquares(std::span<const uint8_t> bytes) {
+  ByteReader in(bytes);
+  std::vector<NetworkSquares> networks;
+  for (auto left = in.Get<uint32_t>(); left > 0; --left) {
+    const uint64_t columns = in.Get<uint32_t>(), hidden = in.Get<uint32_t>(), intents = in.Get<uint32_t>();
+    const auto take = [&in](uint64_t n) {
+      std::vector<float> numbers = ReadArray<float>(in.Take(n * sizeof(float)), n);
+      for (const float number : numbers)
+        if (!(number >= 0 && std::isfinite(number))) Corrupted("a sum of squares is not a positive number");
+      return numbers;
+    };
+    NetworkSquares& network = networks.emplace_back();
+    network.input = {take(columns), take(hidden)};
+    network.output = {take(hidden), take(intents)};
+    network.hidden_bias = take(hidden);
+    network.output_bias = take(intents);
+  }
+  if (!in.empty()) Corrupted("there is more behind the last network");
+  return networks;
 }
 
 size_t SmallBytes(uint64_t n_labels) noexcept { return n_labels <= UINT8_MAX ? 1 : n_labels <= UINT16_MAX ? 2 : 4; }
@@ -104,6 +141,7 @@ std::vector<uint8_t> EncodeTrainingState(const TrainingState& state) {
                                [&](size_t i) { return static_cast<uint32_t>(duals.begin[i + 1] - duals.begin[i]); }));
   container.Add(kDualLabels, small(duals.entries.size(), [&](size_t e) { return duals.entries[e].label; }));
   container.Add(kAlphas, alphas.Take());
+  if (!state.networks.empty()) container.Add(kNetworks, EncodeNetworkSquares(state.networks));
   return container.Finish(ModelKind::kTrainingState);
 }
 
@@ -155,6 +193,7 @@ TrainingState DecodeTrainingState(std::span<const uint8_t> bytes) {
       state.duals.entries[e] = entry;
     }
   }
+  if (container.Has(kNetworks)) state.networks = DecodeNetworkSquares(container.Section(kNetworks));
   return state;
 }
 

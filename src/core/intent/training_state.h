@@ -14,18 +14,20 @@
 
 #include "core/linear/calibration.h"
 #include "core/linear/linear.h"
+#include "core/neural/ensemble_fit.h"
 #include "core/text/normalise.h"
 
 namespace retrain {
 
 struct TrainingState {
-  std::string config;               // as JSON text
-  std::vector<std::string> labels;  // ascending bytes
-  std::vector<uint64_t> rows;       // ShortKey of each training row, ascending
-  std::vector<uint32_t> label_of;   // per row, in labels
-  DualSolution duals;               // of the rows
-  Calibration calibration;          // kSigmoid: of each label
-  uint64_t uncalibrated_rows = 0;   // rows that came, went or changed since the calibration was fitted
+  std::string config;                    // as JSON text
+  std::vector<std::string> labels;       // ascending bytes
+  std::vector<uint64_t> rows;            // ShortKey of each training row, ascending
+  std::vector<uint32_t> label_of;        // per row, in labels
+  DualSolution duals;                    // of the rows
+  std::vector<NetworkSquares> networks;  // of the model's networks, in their order
+  Calibration calibration;               // kSigmoid: of each label
+  uint64_t uncalibrated_rows = 0;        // rows that came, went or changed since the calibration was fitted
 };
 
 // The first half of a text's key, in the order of the keys. Two texts with one of these only start from each other's duals.

@@ -29,13 +29,27 @@ void Check(const NetworkProblem& problem, const NetworkOptions& options) {
   if (options.passes < 1 || options.ranges.empty()) refuse("no passes or no networks");
   for (const ColumnRange& range : options.ranges)
     if (range.first >= range.last || range.last > problem.rows->columns) refuse("a network's columns are out of range");
+  if (options.restart == nullptr) return;
+  const NetworkRestart& restart = *options.restart;
+  if (restart.networks.size() != options.ranges.size() || restart.squares.size() != options.ranges.size())
+    refuse("every network needs one to go on from");
+  if (restart.column_of.size() != problem.rows->columns || restart.class_of.size() != problem.n_classes)
+    refuse("every column and class needs one to go on from");
+  for (size_t m = 0; m < restart.networks.size(); ++m) {
+    const NetworkView& network = restart.networks[m];
+    if (network.hidden != options.hidden) refuse("a network to go on from has another number of hidden units");
+    if (!AreOf(restart.squares[m], network)) refuse("squared gradients of another network");
+    for (const uint32_t k : restart.class_of)
+      if (k != NetworkRestart::kNotThere && k >= network.stride) refuse("class to go on from out of range");
+  }
 }
 
 class Fit final : public EnsembleFit {
  public:
   Fit(const NetworkProblem& problem, const NetworkOptions& options)
-      : problem_(problem), options_(options), networks_(options.ranges.size()) {
+      : problem_(problem), options_(options), networks_(options.ranges.size()), squares_(options.ranges.size()) {
     Check(problem, options);
+    visits_ = NetworkVisits(problem, options);
   }
 
   bool Step(const StepBudget& budget) override {
@@ -48,12 +62,12 @@ class Fit final : public EnsembleFit {
   }
 
   double Progress() const override {
-    const double all = static_cast<double>(options_.passes) * static_cast<double>(problem_.train_rows.size()) *
-                       static_cast<double>(networks_.size());
+    const double all = static_cast<double>(NetworkVisits(problem_, options_)) * static_cast<double>(networks_.size());
     return static_cast<double>(rows_done_.load(std::memory_order_relaxed)) / all;
   }
 
   std::vector<Network> TakeNetworks() override { return std::move(networks_); }
+  std::vector<NetworkSquares> TakeSquares() override { return std::move(squares_); }
 
  private:
   struct Task {
@@ -71,7 +85,10 @@ class Fit final : public EnsembleFit {
       do {
         done = task.fit->Resume();
       } while (!done && !budget.Expired());
-      if (done) networks_[task.which] = task.fit->TakeNetwork();
+      if (done) {
+        networks_[task.which] = task.fit->TakeNetwork();
+        squares_[task.which] = task.fit->TakeSquares();
+      }
       const std::lock_guard<std::mutex> lock(mutex_);
       done ? void(++done_) : paused_.push_back(std::move(task));
     } while (!budget.Expired());
@@ -97,6 +114,8 @@ class Fit final : public EnsembleFit {
   NetworkProblem problem_;
   NetworkOptions options_;
   std::vector<Network> networks_;
+  std::vector<NetworkSquares> squares_;
+  uint64_t visits_ = 0;  // of each network
   std::atomic<uint64_t> rows_done_{0};
   std::mutex mutex_;  // guards the members below while workers run
   std::deque<Task> paused_;
@@ -117,6 +136,7 @@ uint64_t EnsembleFitBytes(uint64_t n_rows, uint64_t n_classes, const NetworkOpti
   for (const ColumnRange& range : options.ranges) {
     widest = std::max<uint64_t>(widest, range.last - range.first);
     sum.Add({3, NetworkBytes(range.last - range.first, options.hidden, stride)});
+    sum.Add({sizeof(float), range.last - range.first + 3 * uint64_t{options.hidden} + 2 * stride});
   }
   return sum.Add({running, NetworkFit::Bytes(n_rows, widest, options.hidden, stride)}).total();
 }

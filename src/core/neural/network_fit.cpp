@@ -30,7 +30,6 @@ namespace {
 // Found on held-out rows of CLINC150 and BANKING77, and none of them sharp.
 constexpr float kRate = 0.05f, kSmoothing = 0.05f;
 constexpr float kFeatureDropout = 0.5f, kHiddenDropout = 0.4f;
-constexpr float kInputFrom = 0.05f;  // first weights are uniform up to here, those of the output up to sqrt(3 / units)
 
 // A long message drops more of its features, so that one visit stays below a millisecond or two.
 constexpr size_t kFeaturesOfVisit = 2048;
@@ -60,13 +59,39 @@ class Coins {
   int left_ = 0;
 };
 
+// Passes after a restart, as a share of all.
+constexpr double kRestartShare = 3.0 / 16;
+
+uint32_t PassesOf(const NetworkOptions& options) {
+  const double share = options.restart == nullptr ? 1 : kRestartShare;
+  return static_cast<uint32_t>(std::ceil(share * options.passes));
+}
+
+// What networks know of an intent that is new to them is only what its rows tell: these are visited in every pass after a
+// restart so often that it comes to as many visits as in all passes.
+uint32_t TimesInPass(const NetworkProblem& problem, const NetworkOptions& options, uint32_t row) {
+  if (options.restart == nullptr || options.restart->class_of[problem.labels[row]] != NetworkRestart::kNotThere)
+    return 1;
+  return options.passes / PassesOf(options);
+}
+
 uint64_t SeedOf(uint64_t seed, size_t which) { return Rng(seed + 0x5851F42D4C957F2Dull * (which + 1)).Next(); }
 
 }  // namespace
 
+uint64_t RowsOfPass(const NetworkProblem& problem, const NetworkOptions& options) {
+  uint64_t rows = 0;
+  for (const uint32_t row : problem.train_rows) rows += TimesInPass(problem, options, row);
+  return rows;
+}
+
+uint64_t NetworkVisits(const NetworkProblem& problem, const NetworkOptions& options) {
+  return PassesOf(options) * RowsOfPass(problem, options);
+}
+
 NetworkFit::NetworkFit(const NetworkProblem& problem, const NetworkOptions& options, size_t which,
                        std::atomic<uint64_t>& rows_done)
-    : problem_(problem), options_(options), rng_(SeedOf(options.seed, which)), rows_done_(rows_done) {
+    : problem_(problem), options_(options), which_(which), rng_(SeedOf(options.seed, which)), rows_done_(rows_done) {
   network_.first = options.ranges[which].first;
   network_.last = options.ranges[which].last;
   network_.hidden = options.hidden;
@@ -89,19 +114,34 @@ Resumable NetworkFit::Run() {
   hidden_.resize(hidden);
   hidden_slope_.resize(hidden);
   scores_.resize(stride);
-  order_.assign(problem_.train_rows.begin(), problem_.train_rows.end());
   double weight = 0;
-  for (const uint32_t row : order_) weight += static_cast<double>(problem_.row_weights[row]);
-  mean_weight_ = static_cast<float>(weight / static_cast<double>(order_.size()));
-  const float output_from = std::sqrt(3.0f / static_cast<float>(hidden));
-  const uint32_t columns = network_.last - network_.first;
-  for (Resumable draw = Draw(input_, kInputFrom, columns, hidden, hidden); !draw.Resume();) co_await Pause{};
-  for (Resumable draw = Draw(output_, output_from, hidden, stride, problem_.n_classes); !draw.Resume();)
-    co_await Pause{};
+  for (const uint32_t row : problem_.train_rows) {
+    weight += static_cast<double>(problem_.row_weights[row]);
+    order_.insert(order_.end(), TimesInPass(problem_, options_, row), row);
+  }
+  mean_weight_ = static_cast<float>(weight / static_cast<double>(problem_.train_rows.size()));
+  Resumable part = options_.restart == nullptr ? BeginAtRandom() : GoOn(*options_.restart);
+  while (!part.Resume()) co_await Pause{};
+  for (part = Walk(); !part.Resume();) co_await Pause{};
+  for (part = KeepSquares(); !part.Resume();) co_await Pause{};
+  for (part = Store(input_, hidden, network_.input_scale, network_.input); !part.Resume();) co_await Pause{};
+  for (part = Store(output_, stride, network_.output_scale, network_.output); !part.Resume();) co_await Pause{};
+  network_.hidden_bias = std::move(hidden_bias_.values);
+  network_.output_bias = std::move(output_bias_.values);
+}
 
-  const double visits = static_cast<double>(options_.passes) * static_cast<double>(order_.size());
+Resumable NetworkFit::BeginAtRandom() {
+  const uint32_t hidden = network_.hidden, columns = network_.last - network_.first;
+  for (Resumable draw = Draw(input_, kInputFrom, columns, hidden, hidden); !draw.Resume();) co_await Pause{};
+  for (Resumable draw = Draw(output_, OutputFrom(hidden), hidden, network_.stride, problem_.n_classes); !draw.Resume();)
+    co_await Pause{};
+}
+
+Resumable NetworkFit::Walk() {
+  const uint32_t passes = PassesOf(options_);
+  const double visits = static_cast<double>(passes) * static_cast<double>(order_.size());
   double visited = 0;
-  for (uint32_t pass = 0; pass < options_.passes; ++pass) {
+  for (uint32_t pass = 0; pass < passes; ++pass) {
     // A forward Fisher-Yates shuffle, walked as it is made.
     for (size_t at = 0; at < order_.size(); ++at) {
       std::swap(order_[at], order_[at + rng_.Below(static_cast<uint32_t>(order_.size() - at))]);
@@ -113,23 +153,15 @@ Resumable NetworkFit::Run() {
       co_await Pause{};
     }
   }
-  for (Resumable store = Store(input_, hidden, network_.input_scale, network_.input); !store.Resume();)
-    co_await Pause{};
-  for (Resumable store = Store(output_, stride, network_.output_scale, network_.output); !store.Resume();)
-    co_await Pause{};
-  network_.hidden_bias = std::move(hidden_bias_.values);
-  network_.output_bias = std::move(output_bias_.values);
 }
 
 // Rows of `width` that are uniform in [-largest, largest]; lanes from `used` on stay zero.
 Resumable NetworkFit::Draw(Weights& weights, float largest, uint32_t n_rows, uint32_t width, uint32_t used) {
-  weights.values.reserve(size_t{n_rows} * width);
-  weights.squares.reserve(size_t{n_rows} * width);
+  weights.Reserve(size_t{n_rows} * width);
   size_t drawn = 0;
   for (size_t at = 0; at < size_t{n_rows} * width; at += width) {
     weights.Resize(at + width);
-    for (uint32_t l = 0; l < used; ++l)
-      weights.values[at + l] = largest * (static_cast<float>(rng_.Next() >> 40) * (2.0f / 16777216.0f) - 1.0f);
+    for (uint32_t l = 0; l < used; ++l) weights.values[at + l] = largest * Uniform(rng_);
     if ((drawn += width) < kWeightsOfSlice) continue;
     drawn = 0;
     co_await Pause{};
@@ -216,7 +248,11 @@ void NetworkFit::Learn(uint32_t row, float rate) {
   scores_.assign(output_bias_.values.begin(), output_bias_.values.end());
   for (const uint32_t j : open_)
     AddScaledRow(hidden_[j], output_.values.data() + size_t{j} * stride, stride, scores_.data());
-  const float weight = std::min(problem_.row_weights[row] / mean_weight_, kHeaviest);
+  float weight = std::min(problem_.row_weights[row] / mean_weight_, kHeaviest);
+  // With its whole weight at each of many visits a new intent would seem more frequent than it is; with as much less of it as
+  // there are more, it is learnt too late.
+  if (const uint32_t times = TimesInPass(problem_, options_, row); times > 1)
+    weight /= std::sqrt(static_cast<float>(times));
   SoftmaxSlope(scores_.data(), problem_.n_classes, stride, problem_.labels[row], kSmoothing, weight);
   std::fill(hidden_slope_.begin(), hidden_slope_.end(), 0.0f);
   for (const uint32_t j : open_) {

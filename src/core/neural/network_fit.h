@@ -6,6 +6,7 @@
 #endif
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +16,12 @@
 #include "core/neural/network.h"
 
 namespace retrain {
+
+// First weights are uniform up to here: those of features, those of so many hidden units.
+inline constexpr float kInputFrom = 0.05f;
+inline float OutputFrom(uint32_t hidden) { return std::sqrt(3.0f / static_cast<float>(hidden)); }
+// From -1 to 1.
+inline float Uniform(Rng& rng) { return static_cast<float>(rng.Next() >> 40) * (2.0f / 16777216.0f) - 1.0f; }
 
 class NetworkFit {
  public:
@@ -27,6 +34,7 @@ class NetworkFit {
   // One slice; true when the network is done.
   bool Resume() { return work_.Resume(); }
   Network TakeNetwork() { return std::move(network_); }
+  NetworkSquares TakeSquares() { return std::move(kept_); }
 
   // Bytes of one network while it is trained; throws Error(kLimitExceeded).
   static uint64_t Bytes(uint64_t n_rows, uint64_t columns, uint64_t hidden, uint64_t stride);
@@ -35,6 +43,10 @@ class NetworkFit {
   // Weights, and for each the sum of its squared gradients.
   struct Weights {
     std::vector<float> values, squares;
+    void Reserve(size_t n) {
+      values.reserve(n);
+      squares.reserve(n);
+    }
     void Resize(size_t n) {
       values.resize(n);
       squares.resize(n);
@@ -42,6 +54,13 @@ class NetworkFit {
   };
 
   Resumable Run();
+  Resumable BeginAtRandom();
+  Resumable GoOn(const NetworkRestart& restart);
+  Resumable ReadInput(const NetworkRestart& restart);
+  Resumable ReadOutput(const NetworkRestart& restart);
+  Resumable KeepSquares();
+  Resumable KeepFactors(std::span<const float> squares, size_t width, SquareFactors& factors);
+  Resumable Walk();
   Resumable Draw(Weights& weights, float largest, uint32_t n_rows, uint32_t width, uint32_t used);
   Resumable Store(const Weights& weights, uint32_t width, std::vector<float>& scale, std::vector<int8_t>& bytes);
   void Visit(uint32_t row, float rate);
@@ -51,7 +70,9 @@ class NetworkFit {
 
   const NetworkProblem& problem_;
   const NetworkOptions& options_;
+  const size_t which_;
   Network network_;
+  NetworkSquares kept_;
   Rng rng_;
   std::atomic<uint64_t>& rows_done_;
   Weights input_, hidden_bias_, output_, output_bias_;
