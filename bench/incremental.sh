@@ -40,7 +40,8 @@ select model_version_id as full from train_intent_model('m', p_source => 'select
 select clock_timestamp() as t1 \gset
 select model_version_id as incremental from train_intent_model('m', 'incremental', p_source => 'select * from everything',
   p_promote => 'never', p_config => jsonb_build_object('preset', :'preset')) \gset
-select extract(epoch from timestamptz :'t1' - :'t0'), extract(epoch from clock_timestamp() - :'t1'), avg((f = i)::int),
+select clock_timestamp() as t2 \gset
+select extract(epoch from timestamptz :'t1' - :'t0'), extract(epoch from timestamptz :'t2' - :'t1'), avg((f = i)::int),
   avg((f = intent)::int), avg((i = intent)::int)
 from (select intent, (predict_intent(text, 'm', 1, :full)).predicted_intent as f,
     (predict_intent(text, 'm', 1, :incremental)).predicted_intent as i
