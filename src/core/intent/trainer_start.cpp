@@ -103,7 +103,8 @@ Calibration IntentTrainer::LiveCalibration(bool known_only) const {
   return calibration;
 }
 
-// The new rows under the live version's weights are held-out rows; with networks f.held_out are their blended margins. Its temperature stays unless they contradict it.
+// The new rows under the live version's weights are held-out rows; with networks f.held_out are their blended margins. Its
+// temperature stays unless they contradict it.
 bool IntentTrainer::CalibrationHolds() {
   const Fitting& f = *fitting_;
   const std::vector<uint32_t>& in_state = f.restart.label_in_state;

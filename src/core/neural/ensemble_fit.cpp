@@ -62,7 +62,7 @@ class Fit final : public EnsembleFit {
   }
 
   double Progress() const override {
-    const double all = static_cast<double>(NetworkVisits(problem_, options_)) * static_cast<double>(networks_.size());
+    const double all = static_cast<double>(visits_) * static_cast<double>(networks_.size());
     return static_cast<double>(rows_done_.load(std::memory_order_relaxed)) / all;
   }
 

@@ -83,7 +83,8 @@ class EnsembleFit {
 };
 std::unique_ptr<EnsembleFit> MakeEnsembleFit(const NetworkProblem& problem, const NetworkOptions& options);
 
-// Bytes that the fit of so many rows in a pass holds at its peak beside the problem: the finished networks, and twice as much to store them; throws Error(kLimitExceeded).
+// Bytes that the fit of so many rows in a pass holds at its peak beside the problem: the finished networks, and twice as much to
+// store them; throws Error(kLimitExceeded).
 uint64_t EnsembleFitBytes(uint64_t n_rows, uint64_t n_classes, const NetworkOptions& options, int threads);
 
 }  // namespace retrain

@@ -35,7 +35,6 @@ constexpr float kFeatureDropout = 0.5f, kHiddenDropout = 0.4f;
 constexpr size_t kFeaturesOfVisit = 2048;
 // Features of the rows between two looks at the clock.
 constexpr uint64_t kFeaturesOfSlice = 2048;
-constexpr size_t kWeightsOfSlice = size_t{1} << 17;
 // A row that weighs more than this many others could throw the network off its way in one step.
 constexpr float kHeaviest = 8;
 

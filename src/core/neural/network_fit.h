@@ -17,6 +17,9 @@
 
 namespace retrain {
 
+// Weights that are gone through between two looks at the clock.
+inline constexpr size_t kWeightsOfSlice = size_t{1} << 17;
+
 // First weights are uniform up to here: those of features, those of so many hidden units.
 inline constexpr float kInputFrom = 0.05f;
 inline float OutputFrom(uint32_t hidden) { return std::sqrt(3.0f / static_cast<float>(hidden)); }

@@ -10,8 +10,6 @@
 namespace retrain {
 namespace {
 
-constexpr size_t kWeightsOfSlice = size_t{1} << 17;
-
 // Of the means of the rows, and hence of those of the columns; 0 when nothing was ever learnt.
 float InverseMeanOf(const SquareFactors& factors) {
   const double sum = std::accumulate(factors.rows.begin(), factors.rows.end(), 0.0);
