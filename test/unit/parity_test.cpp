@@ -342,7 +342,6 @@ TEST(Floors, AnIncrementalTrainingOfNetworksIsAsGoodAsAFullOne) {
       new_right += model.label(model.Best(scratch)) == row.intent;
     }
   }
-  std::printf("full %.4f inc %.4f new %.0f right %.0f\n", full.candidate.all.accuracy, right, of_new, new_right);
   EXPECT_GE(right, full.candidate.all.accuracy - 0.01);
   EXPECT_GE(new_right, 0.8 * of_new);
 }

@@ -30,6 +30,7 @@ namespace {
 // Found on held-out rows of CLINC150 and BANKING77, and none of them sharp.
 constexpr float kRate = 0.05f, kSmoothing = 0.05f;
 constexpr float kFeatureDropout = 0.5f, kHiddenDropout = 0.4f;
+constexpr float kInputFrom = 0.05f;  // first weights are uniform up to here, those of the output up to sqrt(3 / units)
 
 // A long message drops more of its features, so that one visit stays below a millisecond or two.
 constexpr size_t kFeaturesOfVisit = 2048;
@@ -132,7 +133,9 @@ Resumable NetworkFit::Run() {
 Resumable NetworkFit::BeginAtRandom() {
   const uint32_t hidden = network_.hidden, columns = network_.last - network_.first;
   for (Resumable draw = Draw(input_, kInputFrom, columns, hidden, hidden); !draw.Resume();) co_await Pause{};
-  for (Resumable draw = Draw(output_, OutputFrom(hidden), hidden, network_.stride, problem_.n_classes); !draw.Resume();)
+  for (Resumable draw =
+           Draw(output_, std::sqrt(3.0f / static_cast<float>(hidden)), hidden, network_.stride, problem_.n_classes);
+       !draw.Resume();)
     co_await Pause{};
 }
 
@@ -160,7 +163,8 @@ Resumable NetworkFit::Draw(Weights& weights, float largest, uint32_t n_rows, uin
   size_t drawn = 0;
   for (size_t at = 0; at < size_t{n_rows} * width; at += width) {
     weights.Resize(at + width);
-    for (uint32_t l = 0; l < used; ++l) weights.values[at + l] = largest * Uniform(rng_);
+    for (uint32_t l = 0; l < used; ++l)
+      weights.values[at + l] = largest * (static_cast<float>(rng_.Next() >> 40) * (2.0f / 16777216.0f) - 1.0f);
     if ((drawn += width) < kWeightsOfSlice) continue;
     drawn = 0;
     co_await Pause{};

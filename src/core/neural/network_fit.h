@@ -6,7 +6,6 @@
 #endif
 
 #include <atomic>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -19,12 +18,6 @@ namespace retrain {
 
 // Weights that are gone through between two looks at the clock.
 inline constexpr size_t kWeightsOfSlice = size_t{1} << 17;
-
-// First weights are uniform up to here: those of features, those of so many hidden units.
-inline constexpr float kInputFrom = 0.05f;
-inline float OutputFrom(uint32_t hidden) { return std::sqrt(3.0f / static_cast<float>(hidden)); }
-// From -1 to 1.
-inline float Uniform(Rng& rng) { return static_cast<float>(rng.Next() >> 40) * (2.0f / 16777216.0f) - 1.0f; }
 
 class NetworkFit {
  public:
