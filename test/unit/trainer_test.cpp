@@ -612,6 +612,18 @@ TEST(Trainer, ACorrectedLabelIsANewRow) {
   EXPECT_EQ(incremental.training_rows, base.training_rows);
 }
 
+// The live version learnt the wrong labels and is sure of them. That is no evidence about messages that it has not seen.
+TEST(Trainer, CorrectionsOfWhatTheLiveVersionLearntDoNotContradictItsCalibration) {
+  const auto rows = Lessons(900);
+  auto wrong = rows;
+  for (size_t i = 0; i < 400; i += 40) wrong[i].label = kLabels[(i + 1) % 3];
+  const TrainingResult incremental = Train(From(Train(Request(), wrong)), rows);
+  EXPECT_EQ(incremental.start.new_rows, 10u);
+  EXPECT_EQ(incremental.start.gone_rows, 10u);
+  EXPECT_TRUE(incremental.start.calibration_kept) << incremental.start.reason;
+  for (size_t i = 0; i < 400; i += 40) EXPECT_EQ(Answer(incremental, rows[i].text), rows[i].label);
+}
+
 TEST(Trainer, AnIncrementalTrainingFitsTheCalibrationAgainWhenItMust) {
   const auto rows = Lessons(900);
   const TrainingResult base = Train(Request(), rows);

@@ -139,6 +139,7 @@ TEST(TrainingState, RowsAreFoundAgainByKeyAndLabel) {
   const std::vector<std::string> names{"a", "b", "c"};
   const Restart restart = RestartFrom(Example(), rows, labels, names);
   EXPECT_EQ(restart.fresh_rows, (std::vector<uint32_t>{1, 2, 3}));
+  EXPECT_EQ(restart.was_other, (std::vector<uint8_t>{0, 1, 0}));
   EXPECT_EQ(restart.label_in_state, (std::vector<uint32_t>{0, 1, kNotInState}));
   EXPECT_EQ(restart.gone_rows, 2u);
   EXPECT_EQ(restart.start.begin, (std::vector<uint64_t>{0, 1, 1, 1, 1}));

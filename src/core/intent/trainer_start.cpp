@@ -104,7 +104,8 @@ Calibration IntentTrainer::LiveCalibration(bool known_only) const {
 }
 
 // The new rows under the live version's weights are held-out rows; with networks f.held_out are their blended margins. Its
-// temperature stays unless they contradict it.
+// temperature stays unless they contradict it. Rows whose label was corrected were learnt under the other one: that the live
+// version is sure of it says nothing about messages that it has not seen.
 bool IntentTrainer::CalibrationHolds() {
   const Fitting& f = *fitting_;
   const std::vector<uint32_t>& in_state = f.restart.label_in_state;
@@ -116,7 +117,7 @@ bool IntentTrainer::CalibrationHolds() {
   std::vector<uint32_t> labels;
   for (size_t i = 0; i < f.restart.fresh_rows.size(); ++i) {
     const uint32_t label = f.labels[f.restart.fresh_rows[i]];
-    if (in_state[label] == kNotInState) continue;
+    if (in_state[label] == kNotInState || f.restart.was_other[i]) continue;
     labels.push_back(class_of[label]);
     for (size_t k = 0; k < in_state.size(); ++k)
       if (in_state[k] != kNotInState) margins.push_back(f.held_out[i * in_state.size() + k]);

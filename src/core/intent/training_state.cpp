@@ -211,7 +211,8 @@ Restart RestartFrom(const TrainingState& state, std::span<const uint64_t> rows, 
   size_t at = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     while (at < state.rows.size() && state.rows[at] < rows[i]) ++at, ++restart.gone_rows;
-    const bool known = at < state.rows.size() && state.rows[at] == rows[i] && class_of[state.label_of[at]] == labels[i];
+    const bool seen = at < state.rows.size() && state.rows[at] == rows[i],
+               known = seen && class_of[state.label_of[at]] == labels[i];
     if (known) {
       for (uint64_t e = state.duals.begin[at]; e < state.duals.begin[at + 1]; ++e) {
         const auto& entry = state.duals.entries[e];
@@ -220,6 +221,7 @@ Restart RestartFrom(const TrainingState& state, std::span<const uint64_t> rows, 
       ++at;
     } else {
       restart.fresh_rows.push_back(static_cast<uint32_t>(i));
+      restart.was_other.push_back(seen);
     }
     restart.start.begin.push_back(restart.start.entries.size());
   }

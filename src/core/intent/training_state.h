@@ -43,6 +43,7 @@ inline constexpr uint32_t kNotInState = UINT32_MAX;
 struct Restart {
   DualSolution start;
   std::vector<uint32_t> fresh_rows;      // ascending
+  std::vector<uint8_t> was_other;        // per fresh row: the state knows it under another label
   std::vector<uint32_t> label_in_state;  // per class of the rows: its label in the state, or kNotInState
   uint64_t gone_rows = 0;                // rows of the state that are no longer there
 };
