@@ -181,7 +181,7 @@ struct Earlier {
     std::iota(column_of.begin(), column_of.end(), 0u);
     std::iota(class_of.begin(), class_of.end(), 0u);
   }
-  NetworkRestart restart() const { return {views, squares, column_of, class_of}; }
+  NetworkRestart restart() const { return {views, squares, column_of, class_of, {}}; }
 };
 
 // The same puzzle with columns and intents in another order, of which sixteen rows teach nothing to who does not know it.
@@ -229,6 +229,21 @@ TEST(Networks, LearnNewWordsAndIntentsWithoutForgetting) {
       AddScores(ViewOf(network), puzzle.rows.row(i), Stop{}, scratch, scores.data());
     EXPECT_EQ(std::max_element(scores.begin(), scores.begin() + 3) - scores.begin(), puzzle.labels[i]) << i;
   }
+}
+
+// Rows that were learnt as the other intent are visited as often as in all passes.
+TEST(Networks, VisitCorrectedRowsMoreOften) {
+  const Puzzle puzzle(100);
+  const Earlier earlier(puzzle.problem(), Options(1, 1));
+  NetworkRestart restart = earlier.restart();
+  NetworkOptions options = Options(1, 16);
+  options.restart = &restart;
+  EXPECT_EQ(NetworkVisits(puzzle.problem(), options), 3 * 100u);
+  const auto as_before = EncodeNetworks(Train(puzzle.problem(), options));
+  const uint32_t corrected[] = {3, 50};
+  restart.corrected_rows = corrected;
+  EXPECT_EQ(NetworkVisits(puzzle.problem(), options), 3 * (98 + 2 * 5u));
+  EXPECT_NE(EncodeNetworks(Train(puzzle.problem(), options)), as_before);
 }
 
 // The kept means add up to the sums of all squared gradients; a restart that forgets them moves away from what it knows.

@@ -100,7 +100,11 @@ Resumable IntentTrainer::ContinueNetworks() {
   result_.config.passes = ChosenPasses(request_.config, f.labels.size());
   std::vector<uint32_t> rows(f.labels.size());
   std::iota(rows.begin(), rows.end(), 0u);
-  const NetworkRestart restart{f.live->networks(), f.live_state->networks, f.live_columns, f.restart.label_in_state};
+  std::vector<uint32_t> corrected;
+  for (size_t h = 0; h < f.restart.fresh_rows.size(); ++h)
+    if (f.restart.was_other[h]) corrected.push_back(f.restart.fresh_rows[h]);
+  const NetworkRestart restart{f.live->networks(), f.live_state->networks, f.live_columns, f.restart.label_in_state,
+                               corrected};
   f.fit_from = f.fit_to;
   f.fit_to = kEvaluatingFrom;
   Resumable part = FitEnsemble(std::move(rows), request_.config.networks, &restart);

@@ -42,10 +42,11 @@ bool AreOf(const NetworkSquares& squares, const NetworkView& network) noexcept;
 // Networks of an earlier model to go on from. The spans must outlive the fit.
 struct NetworkRestart {
   static constexpr uint32_t kNotThere = UINT32_MAX;
-  std::span<const NetworkView> networks;    // one for each range
-  std::span<const NetworkSquares> squares;  // of each
-  std::span<const uint32_t> column_of;      // per column: that of the earlier model, or kNotThere
-  std::span<const uint32_t> class_of;       // per intent likewise
+  std::span<const NetworkView> networks;     // one for each range
+  std::span<const NetworkSquares> squares;   // of each
+  std::span<const uint32_t> column_of;       // per column: that of the earlier model, or kNotThere
+  std::span<const uint32_t> class_of;        // per intent likewise
+  std::span<const uint32_t> corrected_rows;  // learnt as another intent, ascending
 };
 
 // n rows of features, over K = n_classes >= 2 intents. The spans must outlive the fit.

@@ -67,10 +67,14 @@ uint32_t PassesOf(const NetworkOptions& options) {
   return static_cast<uint32_t>(std::ceil(share * options.passes));
 }
 
-// What networks know of an intent that is new to them is only what its rows tell: these are visited in every pass after a
-// restart so often that it comes to as many visits as in all passes.
+// What networks know of an intent that is new to them is only what its rows tell, and a row that they learnt as another intent is
+// not unlearnt in a few visits: these are visited in every pass after a restart so often that it comes to as many visits as in
+// all passes.
 uint32_t TimesInPass(const NetworkProblem& problem, const NetworkOptions& options, uint32_t row) {
-  if (options.restart == nullptr || options.restart->class_of[problem.labels[row]] != NetworkRestart::kNotThere)
+  if (options.restart == nullptr) return 1;
+  const NetworkRestart& restart = *options.restart;
+  if (restart.class_of[problem.labels[row]] != NetworkRestart::kNotThere &&
+      !std::binary_search(restart.corrected_rows.begin(), restart.corrected_rows.end(), row))
     return 1;
   return options.passes / PassesOf(options);
 }
