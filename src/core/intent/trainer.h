@@ -133,10 +133,8 @@ class IntentTrainer final : public Training {
   std::vector<uint64_t> RowKeys() const;
   void DealFolds(int folds);
   void FitCalibration();
-  Resumable FitNetworks();
-  Resumable ContinueNetworks();
+  Resumable FitNetworks(bool go_on);
   Resumable FitEnsemble(std::vector<uint32_t> rows, uint32_t networks, const NetworkRestart* restart);
-  void KeepNetworks();
   std::string WhyNetworksCannotGoOn() const;
   void MapColumnsToLive();
   Resumable BlendFreshRows();

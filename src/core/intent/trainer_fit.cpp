@@ -98,7 +98,7 @@ Resumable IntentTrainer::Fit() {
     while (!part.Resume()) co_await Pause{};
   }
   if (networks) {
-    part = keep ? ContinueNetworks() : FitNetworks();
+    part = FitNetworks(keep);
     while (!part.Resume()) co_await Pause{};
   }
   progress_ = {TrainingPhase::kFitting, 1000, 1000, kEvaluatingFrom};

@@ -54,18 +54,30 @@ size_t BlendRows(uint32_t n_classes) { return std::clamp(kBlendMargins / n_class
 
 bool IntentTrainer::EnoughValidationRows() const { return fitting_->validation.size() >= kMinValidationRows; }
 
-Resumable IntentTrainer::FitNetworks() {
+// go_on: from the live version's, whose weight beside the classifier stays too.
+Resumable IntentTrainer::FitNetworks(bool go_on) {
   Fitting& f = *fitting_;
   const size_t n = f.labels.size();
   result_.config.passes = ChosenPasses(request_.config, n);
-  std::vector<uint32_t> rows(n);
+  std::vector<uint32_t> rows(n), corrected;
   std::iota(rows.begin(), rows.end(), 0u);
-  const bool twice = !EnoughValidationRows();
+  NetworkRestart restart;
+  if (go_on) {
+    for (size_t h = 0; h < f.restart.fresh_rows.size(); ++h)
+      if (f.restart.was_other[h]) corrected.push_back(f.restart.fresh_rows[h]);
+    restart = {f.live->networks(), f.live_state->networks, f.live_columns, f.restart.label_in_state, corrected};
+  }
+  const bool twice = !go_on && !EnoughValidationRows();
   f.fit_from = f.fit_to;
-  f.fit_to = twice ? 75 : 90;
-  Resumable part = FitEnsemble(std::move(rows), request_.config.networks, nullptr);
+  f.fit_to = go_on ? kEvaluatingFrom : twice ? 75 : 90;
+  Resumable part = FitEnsemble(std::move(rows), request_.config.networks, go_on ? &restart : nullptr);
   while (!part.Resume()) co_await Pause{};
-  KeepNetworks();
+  f.parts.networks = std::move(f.networks);
+  f.kept_squares = std::move(f.squares);
+  if (go_on) {
+    f.parts.blend = f.live->blend();
+    co_return;
+  }
   if (twice) {
     // As many folds as it takes for the rows to suffice, but never all of the rows at once.
     const auto folds = static_cast<size_t>(request_.config.folds);
@@ -88,29 +100,6 @@ Resumable IntentTrainer::FitNetworks() {
   BlendFit blend(f.blend_margins, f.blend_scores, f.blend_labels, static_cast<uint32_t>(result_.labels.size()));
   while (!blend.Next(budget_->threads, budget_->stop)) co_await Pause{};
   f.parts.blend = blend.best();
-}
-
-void IntentTrainer::KeepNetworks() {
-  fitting_->parts.networks = std::move(fitting_->networks);
-  fitting_->kept_squares = std::move(fitting_->squares);
-}
-
-Resumable IntentTrainer::ContinueNetworks() {
-  Fitting& f = *fitting_;
-  result_.config.passes = ChosenPasses(request_.config, f.labels.size());
-  std::vector<uint32_t> rows(f.labels.size());
-  std::iota(rows.begin(), rows.end(), 0u);
-  std::vector<uint32_t> corrected;
-  for (size_t h = 0; h < f.restart.fresh_rows.size(); ++h)
-    if (f.restart.was_other[h]) corrected.push_back(f.restart.fresh_rows[h]);
-  const NetworkRestart restart{f.live->networks(), f.live_state->networks, f.live_columns, f.restart.label_in_state,
-                               corrected};
-  f.fit_from = f.fit_to;
-  f.fit_to = kEvaluatingFrom;
-  Resumable part = FitEnsemble(std::move(rows), request_.config.networks, &restart);
-  while (!part.Resume()) co_await Pause{};
-  KeepNetworks();
-  f.parts.blend = f.live->blend();
 }
 
 // Empty when they can.

@@ -49,11 +49,19 @@ class NetworkFit {
     }
   };
 
+  // One matrix of an earlier network.
+  struct StoredRows {
+    UnalignedArray<float> scale;
+    const int8_t* bytes;
+    uint32_t width;
+    const SquareFactors& squares;
+  };
+
   Resumable Run();
   Resumable BeginAtRandom();
   Resumable GoOn(const NetworkRestart& restart);
-  Resumable ReadInput(const NetworkRestart& restart);
-  Resumable ReadOutput(const NetworkRestart& restart);
+  Resumable Read(Weights& weights, StoredRows from, std::span<const uint32_t> rows, std::span<const uint32_t> lanes,
+                 uint32_t width);
   Resumable KeepSquares();
   Resumable KeepFactors(std::span<const float> squares, size_t width, SquareFactors& factors);
   Resumable Walk();

@@ -27,10 +27,18 @@ bool AreOf(const NetworkSquares& squares, const NetworkView& network) noexcept {
 }
 
 Resumable NetworkFit::GoOn(const NetworkRestart& restart) {
-  for (Resumable read = ReadInput(restart); !read.Resume();) co_await Pause{};
-  for (Resumable read = ReadOutput(restart); !read.Resume();) co_await Pause{};
   const NetworkView& from = restart.networks[which_];
   const NetworkSquares& squares = restart.squares[which_];
+  std::vector<uint32_t> rows(restart.column_of.begin() + network_.first, restart.column_of.begin() + network_.last);
+  for (uint32_t& row : rows) row = row >= from.first && row < from.last ? row - from.first : NetworkRestart::kNotThere;
+  std::vector<uint32_t> units(network_.hidden);
+  std::iota(units.begin(), units.end(), 0u);
+  Resumable part =
+      Read(input_, {from.input_scale, from.input, from.hidden, squares.input}, rows, units, network_.hidden);
+  while (!part.Resume()) co_await Pause{};
+  part = Read(output_, {from.output_scale, from.output, from.stride, squares.output}, units, restart.class_of,
+              network_.stride);
+  while (!part.Resume()) co_await Pause{};
   hidden_bias_.values = from.hidden_bias;
   hidden_bias_.squares = squares.hidden_bias;
   for (uint32_t k = 0; k < problem_.n_classes; ++k) {
@@ -41,51 +49,24 @@ Resumable NetworkFit::GoOn(const NetworkRestart& restart) {
   }
 }
 
-Resumable NetworkFit::ReadInput(const NetworkRestart& restart) {
-  const NetworkView& from = restart.networks[which_];
-  const SquareFactors& squares = restart.squares[which_].input;
-  const uint32_t hidden = network_.hidden, columns = network_.last - network_.first;
-  const float inverse_mean = InverseMeanOf(squares);
+// Row i of `width` weights is the stored row rows[i], lane l of it the stored one lanes[l]; what is not there is zero.
+Resumable NetworkFit::Read(Weights& weights, StoredRows from, std::span<const uint32_t> rows,
+                           std::span<const uint32_t> lanes, uint32_t width) {
+  const float inverse_mean = InverseMeanOf(from.squares);
   size_t read = 0;
-  input_.Reserve(size_t{columns} * hidden);
-  for (uint32_t i = 0; i < columns; ++i) {
-    const size_t at = size_t{i} * hidden;
-    input_.Resize(at + hidden);
-    const uint32_t column = restart.column_of[network_.first + i];
-    if (column != NetworkRestart::kNotThere && column >= from.first && column < from.last) {
-      const uint32_t row = column - from.first;
-      const int8_t* const bytes = from.input + size_t{row} * hidden;
-      const float scale = from.input_scale[row], square = squares.rows[row] * inverse_mean;
-      for (uint32_t j = 0; j < hidden; ++j) {
-        input_.values[at + j] = scale * static_cast<float>(bytes[j]);
-        input_.squares[at + j] = square * squares.columns[j];
+  weights.Reserve(rows.size() * width);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    weights.Resize((i + 1) * width);
+    if (rows[i] != NetworkRestart::kNotThere) {
+      const int8_t* const bytes = from.bytes + size_t{rows[i]} * from.width;
+      const float scale = from.scale[rows[i]], square = from.squares.rows[rows[i]] * inverse_mean;
+      for (size_t l = 0; l < lanes.size(); ++l) {
+        if (lanes[l] == NetworkRestart::kNotThere) continue;
+        weights.values[i * width + l] = scale * static_cast<float>(bytes[lanes[l]]);
+        weights.squares[i * width + l] = square * from.squares.columns[lanes[l]];
       }
     }
-    if ((read += hidden) < kWeightsOfSlice) continue;
-    read = 0;
-    co_await Pause{};
-  }
-}
-
-Resumable NetworkFit::ReadOutput(const NetworkRestart& restart) {
-  const NetworkView& from = restart.networks[which_];
-  const SquareFactors& squares = restart.squares[which_].output;
-  const uint32_t hidden = network_.hidden, stride = network_.stride;
-  const float inverse_mean = InverseMeanOf(squares);
-  size_t read = 0;
-  output_.Reserve(size_t{hidden} * stride);
-  for (uint32_t j = 0; j < hidden; ++j) {
-    const size_t at = size_t{j} * stride;
-    output_.Resize(at + stride);
-    const int8_t* const bytes = from.output + size_t{j} * from.stride;
-    const float scale = from.output_scale[j], square = squares.rows[j] * inverse_mean;
-    for (uint32_t k = 0; k < problem_.n_classes; ++k) {
-      const uint32_t earlier = restart.class_of[k];
-      if (earlier == NetworkRestart::kNotThere) continue;
-      output_.values[at + k] = scale * static_cast<float>(bytes[earlier]);
-      output_.squares[at + k] = square * squares.columns[earlier];
-    }
-    if ((read += stride) < kWeightsOfSlice) continue;
+    if ((read += width) < kWeightsOfSlice) continue;
     read = 0;
     co_await Pause{};
   }
