@@ -10,8 +10,10 @@ static char* module_path() {
   Dl_info own;
   if (dladdr(reinterpret_cast<const void*>(&load_booster), &own) == 0 || own.dli_fname == nullptr) return nullptr;
   const char* slash = strrchr(own.dli_fname, '/');
-  if (slash == nullptr) return nullptr;
-  return psprintf("%.*s/pg_retrain_xgboost%s", static_cast<int>(slash - own.dli_fname), own.dli_fname, DLSUFFIX);
+  // The ending of this library's own name: only PostgreSQL 15 and later tell it to extensions.
+  const char* ending = slash == nullptr ? nullptr : strrchr(slash, '.');
+  if (ending == nullptr) return nullptr;
+  return psprintf("%.*s/pg_retrain_xgboost%s", static_cast<int>(slash - own.dli_fname), own.dli_fname, ending);
 }
 
 const retrain::BoosterApi* load_booster() {
