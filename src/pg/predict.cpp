@@ -1,18 +1,17 @@
 // predict_intent, predict_intents and classify_intent.
 #include <algorithm>
-#include <cmath>
 
 #include "pg/catalog.h"
 #include "pg/guard.h"
 #include "pg/materialized.h"
 #include "pg/messages.h"
+#include "pg/probability_json.h"
 #include "pg/scoring.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
-#include "utils/numeric.h"
 }
 
 RETRAIN_FUNCTION(classify_intent);
@@ -62,31 +61,12 @@ Datum classify_intent(PG_FUNCTION_ARGS) {
   PG_RETURN_TEXT_P(label_text(answer.cached, answer.best));
 }
 
-// A probability as numeric, rounded to six decimals, without trailing zeros.
-static Numeric probability_numeric(float probability) {
-  int64 value = std::llround(static_cast<double>(probability) * 1e6);
-  int scale = 6;
-  while (scale > 0 && value % 10 == 0) value /= 10, --scale;
-  return int64_div_fast_to_numeric(value, scale);
-}
-
-static void push_intent(JsonbParseState** state, text* label, float probability) {
-  JsonbValue key, value;
-  key.type = jbvString;
-  key.val.string.val = VARDATA_ANY(label);
-  key.val.string.len = static_cast<int>(VARSIZE_ANY_EXHDR(label));
-  value.type = jbvNumeric;
-  value.val.numeric = probability_numeric(probability);
-  pushJsonbValue(state, WJB_KEY, &key);
-  pushJsonbValue(state, WJB_VALUE, &value);
-}
-
 // {"intent": probability, …} of the most probable intents; a corrected text has its correction alone.
 static Datum top_intents(const Answer& answer, int top) {
   JsonbParseState* state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
   if (answer.correction != nullptr) {
-    if (top > 0) push_intent(&state, answer.correction, 1);
+    if (top > 0) push_probability(&state, answer.correction, 1);
   } else {
     const float* p = scratch_of<retrain::IntentModel>(answer.cached).probabilities.data();
     const auto n = static_cast<int>(model_of<retrain::IntentModel>(answer.cached).n_classes());
@@ -99,7 +79,8 @@ static Datum top_intents(const Answer& answer, int top) {
       for (; at > 0 && p[k] > p[order[at - 1]]; --at) order[at] = order[at - 1];
       order[at] = k;
     }
-    for (int i = 0; i < kept; ++i) push_intent(&state, label_text(answer.cached, order[i]), p[order[i]]);
+    for (int i = 0; i < kept; ++i)
+      push_probability(&state, label_text(answer.cached, order[i]), static_cast<double>(p[order[i]]));
   }
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }

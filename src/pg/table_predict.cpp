@@ -1,5 +1,4 @@
 // predict_value, predict_class, predict_cluster and explain_prediction.
-#include <cmath>
 
 #include "core/base/json.h"
 #include "core/tabular/table_model.h"
@@ -9,11 +8,11 @@
 #include "pg/materialized.h"
 #include "pg/messages.h"
 #include "pg/owned.h"
+#include "pg/probability_json.h"
 #include "pg/table_row.h"
 
 extern "C" {
 #include "utils/jsonb.h"
-#include "utils/numeric.h"
 }
 
 RETRAIN_FUNCTION(predict_value);
@@ -94,27 +93,11 @@ Datum predict_cluster(PG_FUNCTION_ARGS) {
   PG_RETURN_INT32(static_cast<int32>(model.cluster_numbers()[model.Nearest(scratch_of<retrain::TableModel>(cached))]));
 }
 
-// A probability as numeric, rounded to six decimals, without trailing zeros.
-static Numeric probability_numeric(double probability) {
-  int64 value = std::llround(probability * 1e6);
-  int scale = 6;
-  while (scale > 0 && value % 10 == 0) value /= 10, --scale;
-  return int64_div_fast_to_numeric(value, scale);
-}
-
 static Datum probabilities_jsonb(const retrain::TableModel& model, const double* probabilities) {
   JsonbParseState* state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
   for (uint32 k = 0; k < model.n_classes(); ++k) {
-    text* label = text_of_utf8(model.label(k));
-    JsonbValue key, value;
-    key.type = jbvString;
-    key.val.string.val = VARDATA_ANY(label);
-    key.val.string.len = static_cast<int>(VARSIZE_ANY_EXHDR(label));
-    value.type = jbvNumeric;
-    value.val.numeric = probability_numeric(probabilities[k]);
-    pushJsonbValue(&state, WJB_KEY, &key);
-    pushJsonbValue(&state, WJB_VALUE, &value);
+    push_probability(&state, text_of_utf8(model.label(k)), probabilities[k]);
   }
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }
