@@ -12,7 +12,7 @@ extern "C" {
 
 RETRAIN_FUNCTION(retrain_training_data_before_write);
 
-enum Column {
+enum InteractionColumn {
   kUserMessage,
   kDetectedIntent,
   kCorrectIntent,
@@ -31,8 +31,8 @@ static constexpr const char* kNames[kColumns] = {
     "dataset_status", "corrected_at",    "included_in_training_run", "label_changed_at",   "updated_at"};
 
 // The columns that say what a training learns of a row, or measures by it.
-static constexpr Column kLabelColumns[] = {kUserMessage,      kDetectedIntent, kCorrectIntent,
-                                           kCorrectedByHuman, kIntentCorrect,  kDatasetStatus};
+static constexpr InteractionColumn kLabelColumns[] = {kUserMessage,      kDetectedIntent, kCorrectIntent,
+                                                      kCorrectedByHuman, kIntentCorrect,  kDatasetStatus};
 
 struct Row {
   Datum values[kColumns];
@@ -45,13 +45,14 @@ static void read_row(const Relation table, const int* numbers, HeapTuple tuple, 
 }
 
 // Is distinct from, by bytes: every column here is equal when its bytes are.
-static bool differ(const Relation table, const int* numbers, Column a, const Row* left, Column b, const Row* right) {
+static bool differ(const Relation table, const int* numbers, InteractionColumn a, const Row* left, InteractionColumn b,
+                   const Row* right) {
   if (left->nulls[a] || right->nulls[b]) return left->nulls[a] != right->nulls[b];
   const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(table), numbers[a] - 1);
   return !datum_image_eq(left->values[a], right->values[b], attribute->attbyval, attribute->attlen);
 }
 
-static bool is_word(const Row* row, Column column, const char* word) {
+static bool is_word(const Row* row, InteractionColumn column, const char* word) {
   if (row->nulls[column]) return false;
   const text* value = DatumGetTextPP(row->values[column]);
   const size_t size = strlen(word);
@@ -65,7 +66,8 @@ struct Change {
   int n;
 };
 
-static void set_column(Change* change, const int* numbers, Row* row, Column column, Datum value, bool is_null) {
+static void set_column(Change* change, const int* numbers, Row* row, InteractionColumn column, Datum value,
+                       bool is_null) {
   row->values[column] = value;
   row->nulls[column] = is_null;
   for (int i = 0; i < change->n; ++i)
@@ -102,10 +104,10 @@ Datum retrain_training_data_before_write(PG_FUNCTION_ARGS) {
   read_row(table, numbers, tuple, &row);
   if (update) read_row(table, numbers, data->tg_trigtuple, &before);
   Change change = {};
-  const auto set = [&](Column column, Datum value, bool is_null) {
+  const auto set = [&](InteractionColumn column, Datum value, bool is_null) {
     set_column(&change, numbers, &row, column, value, is_null);
   };
-  const auto changed = [&](Column column) { return differ(table, numbers, column, &row, column, &before); };
+  const auto changed = [&](InteractionColumn column) { return differ(table, numbers, column, &row, column, &before); };
 
   if (!row.nulls[kCorrectIntent]) {
     const bool right = !differ(table, numbers, kDetectedIntent, &row, kCorrectIntent, &row);
@@ -124,7 +126,7 @@ Datum retrain_training_data_before_write(PG_FUNCTION_ARGS) {
     if (!row.nulls[kCorrectIntent] && changed(kCorrectIntent) && !changed(kCorrectedAt)) set(kCorrectedAt, now, false);
     // What a training learnt or measured of the row is no longer what the row says: it counts as new.
     bool label_changed = false;
-    for (Column column : kLabelColumns) label_changed = label_changed || changed(column);
+    for (InteractionColumn column : kLabelColumns) label_changed = label_changed || changed(column);
     if (label_changed && !changed(kIncluded)) {
       set(kIncluded, static_cast<Datum>(0), true);
       set(kLabelChangedAt, now, false);

@@ -61,6 +61,12 @@ check 'PostgreSQL headers are in extern "C"' "$(
       print FILENAME ":" FNR ": " $0
     }' src/pg/*.h src/pg/*.cpp)"
 
+# Types of one name in two source files share the functions of the templates that they are put into: the linker keeps those of
+# one of them.
+check 'types of the glue have names of their own' "$(
+  grep -ohE '^(struct|class|union|enum( class)?) [A-Za-z]+( final)?( : [a-z_0-9]+)? \{' src/pg/*.cpp src/pg/*.h |
+    sed -E 's/^(struct|class|union|enum class|enum) ([A-Za-z]+).*/\2/' | sort | uniq -d)"
+
 # ---- source lists ----------------------------------------------------------------------------------------------------
 for part in core pg; do
   listed=$(sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "src/$part/sources.list" | sort)
