@@ -46,10 +46,11 @@ override with_llvm := no
 
 # -ffp-contract=off: the same rows and seed give the same model on every x86-64 machine. Hidden visibility: PostgreSQL
 # loads libraries into one global namespace, where inline functions of two modules would replace each other; what has to
-# be visible is marked in src/pg/pg.h. gcc 12 hardly vectorises at -O2.
+# be visible is marked in src/pg/pg.h. gcc 12 hardly vectorises at -O2. -fno-lto: Ubuntu's PostgreSQL passes -flto on to
+# extensions, and linked so by gcc 13.2 half of a pair is lost when a vector of them grows (GCC bug 113359, fixed in 13.3).
 WARNINGS    := -Wextra -Wno-register $(if $(WERROR),-Werror)
 PG_CPPFLAGS := -Isrc
-PG_CXXFLAGS := -std=c++20 -ffp-contract=off -fvisibility=hidden -fvisibility-inlines-hidden -pthread $(WARNINGS)
+PG_CXXFLAGS := -std=c++20 -ffp-contract=off -fno-lto -fvisibility=hidden -fvisibility-inlines-hidden -pthread $(WARNINGS)
 EIGEN_FLAGS := $(or $(shell pkg-config --cflags-only-I eigen3 2>/dev/null | sed 's/-I/-isystem /g'),-isystem /usr/include/eigen3)
 SHLIB_LINK  := -lutf8proc -lstdc++ -lm -lpthread
 ifdef SANITIZE
