@@ -66,8 +66,9 @@ endif
 
 include $(PGXS)
 
-# The optional module on libxgboost: built where its header is, left out where it is not. `make XGBOOST=no` leaves it out too.
-XGBOOST ?= $(shell echo | $(CXX) -include xgboost/c_api.h -x c++ -fsyntax-only - 2>/dev/null && echo yes)
+# The optional module on libxgboost: built where its header is, from version 1.7, left out where it is not. `make XGBOOST=no`
+# leaves it out too.
+XGBOOST ?= $(shell echo 'auto* needed = &XGQuantileDMatrixCreateFromCallback;' | $(CXX) -include xgboost/c_api.h -x c++ -fsyntax-only - 2>/dev/null && echo yes)
 ifeq ($(XGBOOST),yes)
 XGBOOST_MODULE := $(EXTENSION)_xgboost$(DLSUFFIX)
 XGBOOST_OBJS   := $(BUILD_DIR)/xgboost/booster.o $(BUILD_DIR)/xgboost/module.o

@@ -28,11 +28,12 @@ TableTrainer::TableTrainer(TableRequest request) : request_(std::move(request)) 
   result_.config = ParseTableConfig(request_.config_json, result_.algorithm);
   result_.target = request_.target;
   if (NeedsBooster(result_.algorithm) && request_.booster == nullptr)
-    throw Error(ErrorCode::kNotSupported,
-                std::string("algorithm ") + NameOf(result_.algorithm) + " needs the module pg_retrain_xgboost",
-                "the module is not installed on this server",
-                std::string("install libxgboost-dev, then make and make install again, or use p_algorithm => '") +
-                    (request_.task == TableTask::kClassification ? "logistic_regression" : "ridge") + "'");
+    throw Error(
+        ErrorCode::kNotSupported,
+        std::string("algorithm ") + NameOf(result_.algorithm) + " needs the module pg_retrain_xgboost",
+        "the module is not installed on this server",
+        std::string("install libxgboost-dev 1.7 or later, then make and make install again, or use p_algorithm => '") +
+            (request_.task == TableTask::kClassification ? "logistic_regression" : "ridge") + "'");
   if (clustering && !request_.target.empty())
     throw Error(ErrorCode::kInvalidParameter, "clustering has no target", "p_target is " + Quoted(request_.target),
                 "leave p_target out, or name the column in p_config: {\"exclude\": [...]}");
