@@ -128,7 +128,7 @@ $node->stop;
 
 # ---- not preloaded ---------------------------------------------------------------------------------------------------
 
-$node->adjust_conf('postgresql.conf', 'shared_preload_libraries', undef);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
 $node->start;
 is($node->safe_psql('postgres', 'show shared_preload_libraries'), '', 'the library is not preloaded');
 $trainer = session($node);

@@ -36,8 +36,8 @@ my %app = (
         messages => 235,
     },
     'sales-bot' => {
-        program => scalar client_of([ '-e', q{require('pg')} ], 'node', 'nodejs'),
-        missing => 'no Node.js here loads pg (packages nodejs, node-pg)',
+        program => scalar client_of([ node_loads_pg() ], 'node', 'nodejs'),
+        missing => 'no Node.js 16 or later here loads pg (packages nodejs, node-pg)',
         main => 'index.js',
         model => 'sales',
         users => [qw(sales_bot sales_reviewer sales_trainer)],

@@ -17,9 +17,9 @@ use Test::More;
 
 my ($program) = grep {
     my ($out, $err) = ('', '');
-    have_program($_) && IPC::Run::run([ $_, '-e', q{require('pg')} ], '>', \$out, '2>', \$err)
+    have_program($_) && IPC::Run::run([ $_, node_loads_pg() ], '>', \$out, '2>', \$err)
 } qw(node nodejs);
-plan skip_all => 'no Node.js here loads pg (packages nodejs, node-pg)' unless defined $program;
+plan skip_all => 'no Node.js 16 or later here loads pg (packages nodejs, node-pg)' unless defined $program;
 
 my $node = new_node('worker');
 $node->safe_psql('postgres', q{create role webhook_worker login; select grant_retrain_access('webhook_worker', 'trainer')});

@@ -32,6 +32,7 @@ our @EXPORT = qw(
     slope_kb
     usual_growth
     have_program
+    node_loads_pg
     preload_needed
     error_is
     log_shows_no_crash
@@ -239,6 +240,11 @@ sub usual_growth {
     my (@values) = @_;
     my @growth = sort { $a <=> $b } map { $values[$_] - $values[ $_ - 1 ] } 1 .. $#values;
     return $growth[ @growth / 2 ];
+}
+
+# Arguments with which a Node.js that the examples can run on, 16 or later with pg, ends well.
+sub node_loads_pg {
+    return ('-e', q{require('pg'); process.exit(parseInt(process.versions.node) < 16 ? 1 : 0)});
 }
 
 sub have_program {
