@@ -34,19 +34,25 @@ SQL
 my $session = session($node);
 $session->query_ok('set auto_explain.log_min_duration = 0');
 
-# Runs a query and gives the scans of ai_training_data in its plans and in those of every statement below it.
-sub scans {
+# Runs a query and gives its plan and those of every statement below it.
+sub plans {
     my ($query) = @_;
     my $result = $session->query($query);
     unlike($result->{err}, qr/ERROR:/, "$query works");
-    my @scans = $result->{err} =~ /->\s+(?:Parallel )?((?:Seq|Index|Index Only|Bitmap Heap|Bitmap Index) Scan (?:Backward )?(?:using \w+ )?on ai_training_data\w*)/g;
+    return $result->{err};
+}
+
+# The scans of ai_training_data in plans.
+sub scans {
+    my ($plans) = @_;
+    my @scans = $plans =~ /->\s+(?:Parallel )?((?:Seq|Index|Index Only|Bitmap Heap|Bitmap Index) Scan (?:Backward )?(?:using \w+ )?on ai_training_data\w*)/g;
     return @scans;
 }
 
 # Every scan is one of the index named, and there is at least one.
 sub read_through {
     my ($query, $indexes, $what) = @_;
-    my @scans = scans($query);
+    my @scans = scans(plans($query));
     my @others = grep { $_ !~ /^Index(?: Only)? Scan (?:Backward )?using ai_training_data_(?:$indexes)_idx / } @scans;
     cmp_ok(scalar(@scans), '>', 0, "$what reads messages");
     is(join('; ', @others), '', "$what reads them through its indexes");
@@ -63,11 +69,13 @@ for my $model ('default', 'small') {
 read_through('select * from v_pending_review limit 50', 'review|rejected', 'the first page of all models');
 read_through('select * from ai_metric_health', 'created', 'the health of the metrics');
 
-# For all models at once, the latest days.
+# For all models at once, the latest days. PostgreSQL 18 may skip to them from model to model.
+my $latest = 'Bitmap Heap Scan on ai_training_data; Bitmap Index Scan on ai_training_data_time_idx';
+my $skips = 'Index Only Scan using ai_training_data_created_idx on ai_training_data';
 for my $view (qw(ai_intent_distribution ai_confidence_distribution ai_review_backlog)) {
-    my @scans = scans("select * from $view");
-    is(join('; ', sort @scans), 'Bitmap Heap Scan on ai_training_data; Bitmap Index Scan on ai_training_data_time_idx',
-        "$view reads the latest days of the table");
+    my $plans = plans("select * from $view");
+    my $skipped = $node->pg_version >= 18 && $plans =~ /\Q$skips\E[^\n]*\n\s*Index Cond: \(created_at /;
+    is(join('; ', sort(scans($plans))), $skipped ? $skips : $latest, "$view reads the latest days of the table");
 }
 
 # Where nothing has been trained every message counts as new, up to a limit.
