@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -39,6 +40,8 @@ class ByteWriter {
   void PutBytes(const void* data, size_t size) {
     if (size == 0) return;
     const size_t at = bytes_.size();
+    // Cannot be; without it gcc 14 warns of a sum that overflows.
+    if (size > bytes_.max_size() - at) throw std::length_error("more bytes than a vector can have");
     bytes_.resize(at + size);
     std::memcpy(bytes_.data() + at, data, size);
   }
