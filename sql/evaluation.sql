@@ -25,6 +25,7 @@ insert into said (message) values
   ('I don''t like it'), ('I DON’T LIKE IT'), ('not good'), ('no thanks'), ('not interested'), ('I do not understand'), ('not bad'),
   ('great, thanks'), ('I''ll take it'), ('yes'), ('YES please'), ('yesterday'), ('tell me more'), ('I want to buy it'),
   ('I don''t want to buy it');
+-- unaligned, as above
 \a
 select s.message, j.quality_score, j.was_successful
 from said s, retrain_judge(retrain_words(s.message)) j order by s.place;

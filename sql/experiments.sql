@@ -27,6 +27,7 @@ select salt from create_experiment('shop', p_metrics => '[{"name": "conversion",
 -- by a formula that any program can follow
 select retrain_experiment_bucket('pepper', 'variant', 'u1') as bucket,
   (('x' || left(encode(sha256('pepper:variant:u1'), 'hex'), 13))::bit(52)::bigint / power(2::double precision, 52)) as formula;
+-- unaligned: how wide an emoji is differs between versions of psql
 \a
 select u, assign_variant('shop', u) as variant, assign_variant('shop', u) as again, get_variant('shop', u) as looked_up
 from unnest(array['u1', 'u2', 'u3', 'ñandú', '😀', ' ']) u;

@@ -1,5 +1,4 @@
 // predict_value, predict_class, predict_cluster and explain_prediction.
-
 #include "core/base/json.h"
 #include "core/tabular/table_model.h"
 #include "pg/catalog.h"
@@ -96,9 +95,8 @@ Datum predict_cluster(PG_FUNCTION_ARGS) {
 static Datum probabilities_jsonb(const retrain::TableModel& model, const double* probabilities) {
   JsonbParseState* state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
-  for (uint32 k = 0; k < model.n_classes(); ++k) {
+  for (uint32 k = 0; k < model.n_classes(); ++k)
     push_probability(&state, text_of_utf8(model.label(k)), probabilities[k]);
-  }
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }
 
