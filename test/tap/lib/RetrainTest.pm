@@ -30,7 +30,6 @@ our @EXPORT = qw(
     memory_kb
     thread_count
     slope_kb
-    usual_growth
     have_program
     node_loads_pg
     preload_needed
@@ -69,10 +68,10 @@ timezone = 'UTC'
 CONF
     $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_retrain'\n") if $option{preload};
     $node->append_conf('postgresql.conf', $option{conf}) if defined $option{conf};
-    # glibc's own thresholds move with what was freed before, in steps of a megabyte and more.
-    local $ENV{MALLOC_TRIM_THRESHOLD_} = $option{steady_malloc} ? 131072 : undef;
-    local $ENV{MALLOC_ARENA_MAX} = $option{steady_malloc} ? 1 : undef;
-    delete $ENV{$_} for grep { !defined $ENV{$_} } qw(MALLOC_TRIM_THRESHOLD_ MALLOC_ARENA_MAX);
+    # glibc's own thresholds move with what was freed before, in steps of a megabyte and more; and what lies in the heap
+    # below a block in use is not given back.
+    my %malloc = (TRIM_THRESHOLD_ => 131072, MMAP_THRESHOLD_ => 16384, ARENA_MAX => 1);
+    local @ENV{ map { "MALLOC_$_" } keys %malloc } = values %malloc if $option{steady_malloc};
     $node->start;
     $node->safe_psql('postgres', 'create extension pg_retrain') unless defined $option{extension} && !$option{extension};
     return $node;
@@ -221,25 +220,17 @@ sub thread_count {
     return scalar @threads;
 }
 
-# Slope of a line through (x, y) pairs by least squares, times $per.
+# Slope of a line through (x, y) pairs, times $per: the median slope of all pairs (Sen, Estimates of the regression
+# coefficient based on Kendall's tau, 1968). A heap whose end is now free, now not, jumps by a megabyte to and fro; what
+# is lost again and again tilts most pairs.
 sub slope_kb {
     my ($per, @points) = @_;
-    my ($n, $x, $y, $xx, $xy) = (scalar(@points), 0, 0, 0, 0);
-    for my $point (@points) {
-        $x += $point->[0];
-        $y += $point->[1];
-        $xx += $point->[0]**2;
-        $xy += $point->[0] * $point->[1];
+    my @slopes;
+    for my $i (1 .. $#points) {
+        push @slopes, map { ($points[$i][1] - $_->[1]) / ($points[$i][0] - $_->[0]) } @points[ 0 .. $i - 1 ];
     }
-    return $per * ($n * $xy - $x * $y) / ($n * $xx - $x * $x);
-}
-
-# The median growth from one value to the next: what is loaded once, at whatever moment, does not count; what is lost again
-# and again does.
-sub usual_growth {
-    my (@values) = @_;
-    my @growth = sort { $a <=> $b } map { $values[$_] - $values[ $_ - 1 ] } 1 .. $#values;
-    return $growth[ @growth / 2 ];
+    @slopes = sort { $a <=> $b } @slopes;
+    return $per * $slopes[ @slopes / 2 ];
 }
 
 # Arguments with which a Node.js that the examples can run on, 16 or later with pg, ends well.
