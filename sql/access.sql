@@ -229,6 +229,29 @@ select count(*) > 0 as some from ai_model_metadata where peep(model_name);
 select count(*) > 0 as some from ai_training_data where peep(model_name);
 reset role;
 
+-- a query is run for the role that gave it, by verify_model(), too; who gave it cannot be forged
+create role regress_retrain_giver;
+create schema regress_given;
+grant usage, create on schema regress_given to regress_retrain_giver;
+select grant_retrain_access('regress_retrain_giver', 'trainer') ->> 'success' as granted;
+set role regress_retrain_giver;
+create function regress_given.who() returns boolean language plpgsql as $$ begin raise notice 'the query runs as %', current_user; return true; end $$;
+select status, source_set_by from train_intent_model('given', p_source =>
+  'select md5(n::text) || '' text '' || n % 2 as text, ''i'' || n % 2 as intent from generate_series(1, 60) n where (select regress_given.who())');
+update ai_training_runs set source_set_by = session_user where model_name = 'given';
+update ai_training_runs set source_set_by = session_user, source = source || ' -- mine' where model_name = 'given';
+insert into ai_training_runs (run_name, model_name, source, source_set_by) values ('forged', 'given', 'select 1', session_user);
+select distinct source_set_by from ai_training_runs where model_name = 'given';
+update ai_training_runs set source = replace(source, ' -- mine', '') where model_name = 'given';
+select verify_model(max(id)) -> 'matches' as matches from ai_model_metadata where model_name = 'given';
+reset role;
+select verify_model(max(id)) from ai_model_metadata where model_name = 'given';
+\echo :LAST_ERROR_SQLSTATE
+select revoke_retrain_access('regress_retrain_giver') ->> 'success' as revoked;
+drop owned by regress_retrain_giver cascade;
+drop schema regress_given;
+drop role regress_retrain_giver;
+
 -- taken back, nothing holds the roles
 select revoke_retrain_access(r) from unnest(array['regress_retrain_a', 'regress_retrain_b', 'regress_retrain_all',
   'regress_retrain_predictor', 'regress_retrain_admin', 'regress_retrain_nobody']) r;

@@ -86,6 +86,21 @@ select model_name, task, status, run_name ~ '^retrain_all_\d{8}_\d{6}$' as named
 select payload ->> 'report' ~ '^# Retraining report' as report, jsonb_array_length(payload -> 'runs') as runs from ai_notifications where kind = 'retrain_report';
 select retrain_all(array['talk']) ~ '1 models: 1 trained' as one;
 select retrain_all(array['nobody']);
+-- who may train one model only leaves a report of that one
+create table steps as select n, n % 5 as a, n % 5 * 2 as y from generate_series(1, 200) n;
+create role regress_retrain_one;
+grant select on steps to regress_retrain_one;
+select count(*) from train_model('one', 'regression', 'select * from steps', 'y', 'ridge');
+select grant_retrain_access('regress_retrain_one', 'trainer', 'one') ->> 'success' as granted;
+set role regress_retrain_one;
+select status from train_model('one', 'regression', 'select a, y from steps', 'y', 'ridge');
+select retrain_all() ~ '1 models: 1 trained' as one;
+select kind, model_name, payload ->> 'report' ~ '1 models: 1 trained' as report, jsonb_array_length(payload -> 'runs') as runs from ai_notifications;
+reset role;
+select revoke_retrain_access('regress_retrain_one') ->> 'success' as revoked;
+drop owned by regress_retrain_one;
+drop role regress_retrain_one;
+drop table steps;
 select schedule_retrain_all();
 select schedule_retrain_all('');
 select schedule_churn_alert('nobody', 'select 1');

@@ -106,7 +106,7 @@ where not exists (
   join pg_attribute t on t.attrelid = m.objid
   where m.classid = 'pg_class'::regclass and m.name = a.object_name and t.attname = c.name);
 
--- no trigger fires on INSERT but the one that derives values, and no foreign key ties the order of a restore
+-- no trigger fires on INSERT but those that derive values, and no foreign key ties the order of a restore
 select t.tgrelid::regclass as relation, t.tgname
 from members m
 join pg_trigger t on t.tgrelid = m.objid and m.classid = 'pg_class'::regclass

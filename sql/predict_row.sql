@@ -53,6 +53,19 @@ select feature is not null as explained, contribution >= 0 as nearer from houses
 select feature, value from explain_prediction('price', '{"area": 149, "garden": true, "town": "Ames", "sold": "2024-06-01 08:30"}'::jsonb, 4) order by 1;
 select value from explain_prediction('price', '{"area": 149, "garden": true, "town": "Ames", "sold": "1969-12-31"}'::jsonb, 4) where feature = 'sold';
 
+-- A time in JSON is the one that it says, whatever the session's zone; without a zone it is UTC, as in a timestamp.
+select status from train_model('hours', 'regression',
+  'select timestamptz ''2024-01-01 00:00+00'' + n * interval ''1 hour'' as at, (n % 24)::float8 as hour from generate_series(1, 600) n', 'hour', 'ridge');
+set timezone = 'America/New_York';
+select bool_and(predict_value('hours', r) = predict_value('hours', to_jsonb(r))) as same
+from (select timestamptz '2024-02-01' + n * interval '1 hour' as at from generate_series(1, 24) n) r;
+select predict_value('hours', '{"at": "2024-02-01 06:00+06"}'::jsonb) = predict_value('hours', '{"at": "2024-02-01 00:00"}'::jsonb) as of_zone,
+  predict_value('hours', '{"at": "2024-02-01 06:00+06"}'::jsonb) <> predict_value('hours', '{"at": "2024-02-01 06:00+00"}'::jsonb) as apart;
+select predict_value('hours', '{"at": "yesterday noon or so"}'::jsonb);
+\echo :LAST_ERROR_SQLSTATE
+show timezone;
+reset timezone;
+
 -- Numbers that are names serve as numbers and as texts.
 select status from train_model('area', 'regression', 'select area, case town when ''Ames'' then 50010 else 50036 end as zip from houses', 'area', 'ridge', '{"categorical": ["zip"]}');
 select predict_value('area', '{"zip": 50010}'::jsonb) = predict_value('area', '{"zip": "50010"}'::jsonb) as same,

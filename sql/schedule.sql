@@ -161,6 +161,33 @@ select source_set_by from ai_models where model_name = 'q';
 select revoke_retrain_access('regress_retrain_t') ->> 'success' as ok;
 drop role regress_retrain_t;
 
+-- a query that ends as people end their queries, and rows of a forecast that are no samples
+create table steps as select n, n % 5 as a, n % 5 * 2 as y from generate_series(1, 300) n;
+select status from train_model('ends', 'regression', 'select * from steps;', 'y', 'ridge');
+select due, reason from due('ends');
+select status from train_model('ends', 'regression', E'select * from steps where \'; -- a\' <> \'b\' ; /* all **/ -- of; them;', 'y', 'ridge');
+select due, reason from due('ends');
+select status from train_forecast('gaps', 'select date ''2000-01-01'' + n as ds, case when n % 3 > 0 then n end as y from generate_series(1, 900) n -- all');
+select due, reason from due('gaps');
+insert into steps select n, n % 5, n % 5 * 2 from generate_series(301, 400) n;
+select due, reason from due('ends');
+drop table steps;
+
+-- messages that came by an ordinary insert
+insert into ai_training_data (model_name, user_message, detected_intent)
+select 'inserted', format('%s please, number %s', i, n), i from unnest('{alpha,beta}'::text[]) i, generate_series(1, 60) n;
+select model_name, status from retrain_if_due('inserted');
+
+-- the first training's configuration is the model's, also where messages came before it
+select count(record_interaction(format('%s please, number %s', i, n), p_detected_intent => i, p_model_name => 'first'))
+from unnest('{alpha,beta}'::text[]) i, generate_series(1, 60) n;
+select status from train_intent_model('first', p_config => '{"preset": "classic"}');
+select status from train_intent_model('first', p_config => '{"c": 2}');
+select config from ai_models where model_name = 'first';
+select count(record_interaction(format('%s please, number %s', i, n), p_detected_intent => i, p_model_name => 'first'))
+from unnest('{alpha,beta}'::text[]) i, generate_series(61, 120) n;
+select status, model_config ->> 'preset' as preset, model_config -> 'c' as c from retrain_if_due('first');
+
 -- without pg_cron; what is missing depends on the server
 \set VERBOSITY terse
 select schedule_retraining();

@@ -1,7 +1,7 @@
 // The values that a row of ai_training_data may have, as one CHECK constraint.
 //
 // A constraint's expression is parsed from its text at every INSERT and UPDATE; nine constraints with lists of words took
-// a third of an insert. One call with nine columns takes a sixth of that, and can say which value is wrong and what is
+// a third of an insert. One call with ten columns takes a sixth of that, and can say which value is wrong and what is
 // accepted.
 #include <string_view>
 
@@ -39,28 +39,32 @@ static void check_word(FunctionCallInfo fcinfo, int argument, const char* column
   refuse(column, psprintf("The value is \"%.*s\".", shown, value.data()), psprintf("%s.", accepted.data));
 }
 
-// (detected_intent text, confidence_score int, response_time_ms int, quality_score smallint, response_source text,
-// dataset_status text, source text, split text, model_name text): true, or error 23514.
+static void check_intent(FunctionCallInfo fcinfo, int argument, const char* column) {
+  if (PG_ARGISNULL(argument)) return;
+  const int64 bytes = VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(argument));
+  if (bytes > 1024)
+    refuse(column, psprintf("It has " INT64_FORMAT " bytes.", bytes), "An intent has at most 1024 bytes.");
+}
+
+// (detected_intent text, correct_intent text, confidence_score int, response_time_ms int, quality_score smallint,
+// response_source text, dataset_status text, source text, split text, model_name text): true, or error 23514.
 Datum retrain_interaction_is_valid(PG_FUNCTION_ARGS) {
   static const char* const kResponseSources[] = {"faq",       "llm",       "local_model", "cache", "agent_learning",
                                                  "reasoning", "escalation"};
   static const char* const kStatuses[] = {"pending", "reviewed", "approved", "rejected", "used_in_training"};
   static const char* const kSources[] = {"live", "imported", "synthetic"};
   static const char* const kSplits[] = {"train", "validation", "test"};
-  if (!PG_ARGISNULL(0)) {
-    const int64 bytes = VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(0));
-    if (bytes > 1024)
-      refuse("detected_intent", psprintf("It has " INT64_FORMAT " bytes.", bytes), "An intent has at most 1024 bytes.");
-  }
-  check_range(fcinfo, 1, "confidence_score", PG_GETARG_INT32(1), 0, 100);
-  check_range(fcinfo, 2, "response_time_ms", PG_GETARG_INT32(2), 0, PG_INT32_MAX);
-  check_range(fcinfo, 3, "quality_score", PG_GETARG_INT16(3), 1, 5);
-  check_word(fcinfo, 4, "response_source", kResponseSources);
-  check_word(fcinfo, 5, "dataset_status", kStatuses);
-  check_word(fcinfo, 6, "source", kSources);
-  check_word(fcinfo, 7, "split", kSplits);
-  if (!PG_ARGISNULL(8)) {
-    const text* name = PG_GETARG_TEXT_PP(8);
+  check_intent(fcinfo, 0, "detected_intent");
+  check_intent(fcinfo, 1, "correct_intent");
+  check_range(fcinfo, 2, "confidence_score", PG_GETARG_INT32(2), 0, 100);
+  check_range(fcinfo, 3, "response_time_ms", PG_GETARG_INT32(3), 0, PG_INT32_MAX);
+  check_range(fcinfo, 4, "quality_score", PG_GETARG_INT16(4), 1, 5);
+  check_word(fcinfo, 5, "response_source", kResponseSources);
+  check_word(fcinfo, 6, "dataset_status", kStatuses);
+  check_word(fcinfo, 7, "source", kSources);
+  check_word(fcinfo, 8, "split", kSplits);
+  if (!PG_ARGISNULL(9)) {
+    const text* name = PG_GETARG_TEXT_PP(9);
     const int length = pg_mbstrlen_with_len(VARDATA_ANY(name), static_cast<int>(VARSIZE_ANY_EXHDR(name)));
     if (length < 1 || length > 200)
       refuse("model_name", psprintf("It has %d characters.", length), "A model name has 1 to 200 characters.");

@@ -9,6 +9,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "pgtime.h"
 #include "utils/date.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -226,9 +227,16 @@ static const char* json_kind(const JsonbValue* value) {
   }
 }
 
-static void time_context(void* column) { errcontext("column \"%s\" of the row", static_cast<const char*>(column)); }
+static void time_context(void* column) {
+  errcontext("column \"%s\" of the row", static_cast<const char*>(column));
+  if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION) return;
+  errcode(ERRCODE_INVALID_PARAMETER_VALUE);
+  errdetail("Column \"%s\" of the row is a date or a time.", static_cast<const char*>(column));
+  errhint("write it as 2026-01-31 or 2026-01-31T12:00:00+01:00");
+}
 
-// A date or timestamp in JSON is a text as PostgreSQL reads it; without a time zone it is one in UTC.
+// A date or timestamp in JSON is a text as PostgreSQL reads it; without a time zone it is one in UTC, as a timestamp of a row
+// is, whatever the session's.
 static double number_of_json_time(const JsonbValue* value, std::string_view column) {
   char* text = pnstrdup(value->val.string.val, static_cast<Size>(value->val.string.len));
   ErrorContextCallback context;
@@ -236,8 +244,17 @@ static double number_of_json_time(const JsonbValue* value, std::string_view colu
   context.arg = text_to_cstring(text_of_utf8(column));
   context.previous = error_context_stack;
   error_context_stack = &context;
-  const Datum timestamp =
-      DirectFunctionCall3(timestamp_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+  pg_tz* const session = session_timezone;
+  Datum timestamp = 0;
+  session_timezone = pg_tzset("UTC");
+  PG_TRY();
+  {
+    timestamp =
+        DirectFunctionCall3(timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+  }
+  PG_FINALLY();
+  { session_timezone = session; }
+  PG_END_TRY();
   error_context_stack = context.previous;
   return number_of_timestamp(DatumGetTimestamp(timestamp));
 }

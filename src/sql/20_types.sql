@@ -10,6 +10,7 @@ create function @extschema@.retrain_identity_text(p_text text) returns text
 
 create function @extschema@.retrain_interaction_is_valid(
   p_detected_intent text,
+  p_correct_intent text,
   p_confidence_score integer,
   p_response_time_ms integer,
   p_quality_score smallint,

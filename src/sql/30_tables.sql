@@ -74,8 +74,8 @@ create table @extschema@.ai_training_data (
   constraint ai_training_data_idempotency_key unique (model_name, idempotency_key),
   -- One call for all: see pg/interaction_check.cpp.
   constraint ai_training_data_values_check check (@extschema@.retrain_interaction_is_valid(
-    detected_intent, confidence_score, response_time_ms, quality_score, response_source, dataset_status, source, split,
-    model_name))
+    detected_intent, correct_intent, confidence_score, response_time_ms, quality_score, response_source, dataset_status,
+    source, split, model_name))
 ) with (fillfactor = 85);
 
 -- Metrics of a period are read from this index alone.
@@ -151,7 +151,8 @@ create table @extschema@.ai_training_runs (
   source text,
   task text not null default 'intent',
   metrics jsonb,
-  warnings jsonb
+  warnings jsonb,
+  source_set_by name
 );
 
 create index ai_training_runs_created_idx on @extschema@.ai_training_runs (model_name, created_at desc);

@@ -120,6 +120,7 @@ as $function$
     ('table', 'ai_quality_rules', 'select', null, array['recorder']),
     ('table', 'ai_category_rules', 'select', null, array['recorder']),
     ('table', 'ai_feedback', 'insert', null, array['recorder']),
+    ('function', 'retrain_adopt_models', 'execute', null, array['trainer']),
     ('function', 'retrain_ensure_model', 'execute', null, array['recorder']),
     ('function', 'retrain_check_model_name', 'execute', null, array['recorder']),
     ('table', 'ai_models', 'insert', array['model_name'], array['recorder']),
@@ -346,6 +347,7 @@ as $function$
     ('function', 'retrain_experiments_after_delete', 'execute', null, '{}'),
     ('function', 'retrain_alert_rule_before_update', 'execute', null, '{}'),
     ('function', 'retrain_model_source_before_write', 'execute', null, '{}'),
+    ('function', 'retrain_run_source_before_write', 'execute', null, '{}'),
     ('function', 'retrain_touch_updated_at', 'execute', null, '{}'),
     ('function', 'retrain_corrections_append_only', 'execute', null, '{}'),
     ('function', 'retrain_versions_immutable', 'execute', null, '{}')

@@ -29,6 +29,33 @@ begin
 end
 $function$;
 
+-- Models whose messages came by an ordinary INSERT: no trigger makes their rows, since a restore would then find them there
+-- before its own. One look at an index for each model.
+create function @extschema@.retrain_adopt_models() returns void
+  language plpgsql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  insert into @extschema@.ai_models (model_name)
+  with recursive names (model_name) as (
+    (select d.model_name from @extschema@.ai_training_data d order by d.model_name limit 1)
+    union all
+    select (
+      select d.model_name
+      from @extschema@.ai_training_data d
+      where d.model_name > n.model_name
+      order by d.model_name
+      limit 1)
+    from names n
+    where n.model_name is not null)
+  select n.model_name
+  from names n
+  where n.model_name is not null
+    and not exists (select from @extschema@.ai_models m where m.model_name = n.model_name)
+  on conflict do nothing;
+end
+$function$;
+
 create function @extschema@.record_interaction(
   p_user_message text,
   p_ai_response text default null,

@@ -23,6 +23,12 @@ begin
           else 'The intent given is blank.' end,
         hint = 'Pass the intent that the message really has.';
   end if;
+  if octet_length(v_intent) > 1024 then
+    raise exception 'p_correct_intent is too long'
+      using errcode = 'program_limit_exceeded',
+        detail = format('It has %s bytes.', octet_length(v_intent)),
+        hint = 'An intent has at most 1024 bytes; notes have a place of their own, p_notes.';
+  end if;
 
   select d.* into v_row
   from @extschema@.ai_training_data d

@@ -201,7 +201,7 @@ as $function$
 begin
   if not exists (select from @extschema@.ai_models m where m.model_name = p_model_name) then
     raise exception 'model "%" does not exist', coalesce(p_model_name, 'null')
-      using errcode = 'undefined_object', hint = 'A model comes into being at its first message or training.';
+      using errcode = 'undefined_object', hint = 'A model comes into being at its first record_interaction() or training.';
   end if;
 end
 $function$;

@@ -71,6 +71,26 @@ begin
 end
 $function$;
 
+-- Who a run's source was given by: nobody else runs that query again. As with a model's, a restored row keeps what it says,
+-- and a user whose rows are restricted cannot name another.
+create function @extschema@.retrain_run_source_before_write() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if new.source is null then
+    new.source_set_by := null;
+  elsif @extschema@.retrain_unrestricted() and new.source_set_by is not null then
+    null;
+  elsif tg_op = 'UPDATE' and new.source is not distinct from old.source then
+    new.source_set_by := old.source_set_by;
+  else
+    new.source_set_by := current_user;
+  end if;
+  return new;
+end
+$function$;
+
 create function @extschema@.retrain_begin_run(
   p_model_name text,
   p_run_type text,
@@ -133,6 +153,11 @@ begin
   elsif not found then
     perform @extschema@.retrain_update_order(p_model_name, p_task, p_source, p_target, p_algorithm);
   end if;
+  -- The first training's configuration becomes the model's own, also where messages or failed trainings came before it.
+  update @extschema@.ai_models m
+  set config = v_config
+  where m.model_name = p_model_name and m.config = '{}' and v_config <> '{}' and m.task = coalesce(p_task, 'intent')
+    and not exists (select from @extschema@.ai_model_versions v where v.model_name = p_model_name);
   select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name;
   if not found then
     raise exception 'no right to train model "%"', p_model_name

@@ -35,6 +35,12 @@ begin
         detail = format('Model "%s" is of the task %s.', v_version.model_name, v_run.task),
         hint = 'Models of intents can be verified; train this one with p_promote => ''never'' and compare.';
   end if;
+  if v_run.source is not null and v_run.source_set_by is distinct from current_user then
+    raise exception 'the source of version % was given by another role', p_version_id
+      using errcode = 'insufficient_privilege', detail = format('It was given by %s.', coalesce(
+        format('role "%s"', v_run.source_set_by), 'an unknown role')),
+        hint = 'That role can verify it: a query runs for the role that gives it.';
+  end if;
   -- An incremental training depends on the version it started from as well, unless it says that it started from nothing.
   incremental := coalesce((
     select v.metrics #>> '{start,from}' = 'live' from @extschema@.ai_model_versions v where v.id = p_version_id), false);

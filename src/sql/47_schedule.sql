@@ -51,9 +51,12 @@ create function @extschema@.should_retrain(p_model_name text default 'default') 
 as $function$
 declare
   c_retry_after constant interval := '1 hour';
+  -- The last semicolon with nothing but comments behind it.
+  c_end constant text := '^(.*);(\s|--[^\n]*(\n|$)|/\*([^*]|\*+[^*/])*\*+/)*$';
   v_model @extschema@.ai_models;
   v_last record;
   v_failed record;
+  v_query text;
   v_asked text;
   v_new bigint;
   v_since_failure bigint;
@@ -66,9 +69,11 @@ begin
   perform @extschema@.retrain_require_model(p_model_name);
   select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name;
   select r.id, r.created_at, r.completed_at,
-    r.training_samples + r.validation_samples + r.test_samples
-      + coalesce((r.dataset_filters ->> 'duplicates')::bigint, 0)
-      + coalesce((r.dataset_filters ->> 'ignored')::bigint, 0) as source_rows
+    -- A forecast says how many rows it was given: not every one is a sample, and a period may have several.
+    coalesce((r.dataset_filters ->> 'rows')::bigint,
+      r.training_samples + r.validation_samples + r.test_samples
+        + coalesce((r.dataset_filters ->> 'duplicates')::bigint, 0)
+        + coalesce((r.dataset_filters ->> 'ignored')::bigint, 0)) as source_rows
   into v_last
   from @extschema@.ai_training_runs r
   where r.model_name = p_model_name and r.status = 'completed' and (r.source is null) = (v_model.source is null)
@@ -108,7 +113,19 @@ begin
     begin
       perform set_config('search_path',
         (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
-      execute format('select count(*) from (%s) q', v_model.source) into v_texts;
+      -- A training runs the query by itself, where it may end in a comment or a semicolon.
+      v_query := v_model.source;
+      loop
+        begin
+          execute format(E'select count(*) from (%s\n) q', v_query) into v_texts;
+          exit;
+        exception when syntax_error then
+          if v_query !~ c_end then
+            raise;
+          end if;
+          v_query := regexp_replace(v_query, c_end, '\1');
+        end;
+      end loop;
       perform set_config('search_path', 'pg_catalog, pg_temp', true);
       v_new := greatest(v_texts - coalesce(v_last.source_rows, 0), 0);
     exception when others then
@@ -239,6 +256,7 @@ declare
   v_detail text;
   v_hint text;
 begin
+  perform @extschema@.retrain_adopt_models();
   if p_model_name is not null then
     perform @extschema@.retrain_require_model(p_model_name);
   end if;

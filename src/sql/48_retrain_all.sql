@@ -68,7 +68,7 @@ end
 $function$;
 
 -- Trains every enabled model that the caller may train, or those named, whether they are due or not, and gives one Markdown
--- report, which is also left as a notification. A model that fails is undone alone and is in the report; a model whose
+-- report, which is also left as notifications. A model that fails is undone alone and is in the report; a model whose
 -- source another role gave is left out, and said to be.
 create function @extschema@.retrain_all(p_model_names text[] default null) returns text
   language plpgsql volatile parallel unsafe cost 1000000
@@ -84,6 +84,7 @@ declare
   v_hint text;
   v_report text;
 begin
+  perform @extschema@.retrain_adopt_models();
   if p_model_names is not null then
     perform @extschema@.retrain_require_model(n) from unnest(p_model_names) n;
   end if;
@@ -121,8 +122,18 @@ begin
     end if;
   end loop;
   v_report := @extschema@.retrain_all_report(v_runs);
-  perform @extschema@.retrain_push_notification('retrain_report', null,
-    jsonb_build_object('report', v_report, 'runs', to_jsonb(v_runs)));
+  if @extschema@.retrain_unrestricted()
+    or exists (select from @extschema@.ai_access_scope s where s.level = 'trainer' and s.model_name is null)
+  then
+    perform @extschema@.retrain_push_notification('retrain_report', null,
+      jsonb_build_object('report', v_report, 'runs', to_jsonb(v_runs)));
+  else
+    -- Who may not train all models leaves one for each: its readers may see no other model.
+    perform @extschema@.retrain_push_notification('retrain_report', r.model_name,
+      jsonb_build_object('report', @extschema@.retrain_all_report(array[r.id]), 'runs', jsonb_build_array(r.id)))
+    from @extschema@.ai_training_runs r
+    where r.id = any (v_runs);
+  end if;
   return v_report;
 end
 $function$;

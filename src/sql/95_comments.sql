@@ -70,6 +70,8 @@ comment on column @extschema@.ai_training_runs.baseline_version_id is 'The versi
 comment on column @extschema@.ai_training_runs.task is 'The model''s task: intent, classification, regression, clustering, forecast.';
 comment on column @extschema@.ai_training_runs.metrics is
   'What was measured on rows that the training did not see; keys by task, as docs say.';
+comment on column @extschema@.ai_training_runs.source_set_by is
+  'Who gave the source: verify_model() runs it for that role alone. Kept by a trigger.';
 comment on column @extschema@.ai_training_runs.warnings is
   'What a person should look at, an array of {code, message, …}: a column that gives the target away, a constant one.';
 comment on column @extschema@.ai_training_runs.source is 'The query the rows came from; null means ai_training_data.';
@@ -164,7 +166,7 @@ comment on function @extschema@.retrain_artifact_checksum(bytea) is
   'The CRC-32C that an artifact''s header states, unchecked; null for bytes that are no artifact.';
 comment on function @extschema@.retrain_artifact_info(bytea) is
   'Checks the bytes of a model and tells what is in them; damaged bytes are an error (XX001).';
-comment on function @extschema@.retrain_interaction_is_valid(text, integer, integer, smallint, text, text, text, text, text) is
+comment on function @extschema@.retrain_interaction_is_valid(text, text, integer, integer, smallint, text, text, text, text, text) is
   'The check of ai_training_data''s values: true, or error 23514 that names the column and what it accepts.';
 comment on function @extschema@.retrain_text_key(text) is 'Identity of a text: a digest of retrain_identity_text().';
 comment on function @extschema@.retrain_identity_text(text) is 'The normalised text that texts are compared by.';
@@ -177,6 +179,8 @@ comment on function @extschema@.retrain_visible_models() is
 comment on function @extschema@.retrain_sync_access(text) is
   'Internal: makes a role''s rights on the extension what its rows in ai_access_grants say.';
 comment on function @extschema@.retrain_check_model_name(text) is 'Internal: refuses a name that is no model name.';
+comment on function @extschema@.retrain_adopt_models() is
+  'Internal: creates the rows of models whose messages came by an ordinary INSERT.';
 comment on function @extschema@.retrain_ensure_model(text) is 'Internal: creates a model''s row at its first use.';
 comment on function @extschema@.retrain_require_model(text) is 'Internal: refuses a model that does not exist.';
 comment on function @extschema@.retrain_get_version(bigint) is 'Internal: a version''s model and name, or an error.';
