@@ -129,7 +129,7 @@ comment on function @extschema@.train_intent_model(text, text, text, jsonb, text
   'Trains a version on ai_training_data or on p_source, compares it with the live one on the same test rows and, if '
   'p_promote (gate, always, never) lets it, makes it live in this transaction.';
 comment on function @extschema@.verify_model(bigint) is
-  'Trains a version again from its rows, configuration and seed, and compares the bytes.';
+  'Trains a version of an intent model again from its rows, configuration and seed, and compares the bytes.';
 comment on function @extschema@.predict_intent(text, text, integer, bigint, real[]) is
   'The intent of a message with its confidence and the p_top best intents; writes nothing, runs on a standby.';
 comment on function @extschema@.predict_intents(text[], text, integer, bigint) is
