@@ -89,6 +89,14 @@ TEST(SoftmaxCalibration, ExtremeMarginsStayFinite) {
   EXPECT_LT(doubtful, 0.1);
 }
 
+// Every intent of a training may have one row: none is held out.
+TEST(SoftmaxCalibration, NothingToLearnFromLeavesTheMargins) {
+  Sample none = Draw(30, 30, 1.0, 39);
+  std::fill(none.weights.begin(), none.weights.end(), 0.0f);
+  EXPECT_EQ(Softmax(none).inverse_temperature, 1);
+  EXPECT_EQ(Softmax({{}, {}, {}, 3}).inverse_temperature, 1);
+}
+
 // Undoes what is drawn towards the mean of all classes: with shares w_k, c_k = w_k a_k + (1 - w_k) mean(a).
 std::vector<double> Unpooled(std::span<const float> pooled, const std::vector<double>& shares) {
   double by_share = 0, rest = 0;
@@ -180,8 +188,10 @@ TEST(SigmoidCalibration, ClassWithoutHeldOutRowsFollowsTheOthers) {
 TEST(SigmoidCalibration, NothingToLearnFromIsStillUsable) {
   Sample s = Draw(10, 3, 1.0, 36);
   std::fill(s.weights.begin(), s.weights.end(), 0.0f);
+  const Calibration c = Sigmoid(s);
+  EXPECT_EQ(c.inverse_temperature, 1);
   std::vector<float> p = {0.5f, -0.5f, -1.0f};
-  Calibrate(Sigmoid(s), p);
+  Calibrate(c, p);
   EXPECT_GT(p[0], p[1]);
   EXPECT_NEAR(p[0] + p[1] + p[2], 1, 1e-6);
 }

@@ -410,6 +410,22 @@ TEST(Trainer, SingletonAndRareIntentsDoNotBreakAnything) {
   }
 }
 
+// No fold can hold a row out: nothing says how sure to be.
+TEST(Trainer, WhereEveryIntentHasOneRowNothingIsSure) {
+  std::vector<Row> rows;
+  for (int i = 0; i < 30; ++i) {
+    rows.push_back({"thing " + std::to_string(i * 7919), "label " + std::to_string(i), "train"});
+    rows.push_back({"question " + std::to_string(i * 104729), "label " + std::to_string(i), "test"});
+  }
+  for (const auto calibration : {CalibrationKind::kSoftmax, CalibrationKind::kSigmoid}) {
+    TrainingRequest request = Request();
+    request.config.calibration = calibration;
+    const TrainingResult result = Train(request, rows);
+    ASSERT_FALSE(result.failed) << result.failure;
+    EXPECT_LT(result.candidate.all.mean_confidence, 0.2);
+  }
+}
+
 TEST(Trainer, OverTheBudgetIsRefusedWithBothNumbers) {
   TrainingRequest request = Request();
   request.memory_budget = 64 * 1024;

@@ -83,9 +83,10 @@ class TemperatureRows {
     });
   }
 
-  // argmin F. Most of Newton's steps are needed to get near, and few rows show the way.
+  // argmin F; without rows the margins as they are. Most of Newton's steps are needed to get near, and few rows show the way.
   double Solve() const {
     const size_t n = weights_.size();
+    if (n == 0) return 1;
     return Descend(n >= kGuessShare * kGuessRows ? Descend(kFirstInverse, kGuessRows) : kFirstInverse, n);
   }
 
