@@ -44,6 +44,17 @@ select bool_and(abs(e.total - predict_value('forest_price', w)) < 1e-3) as adds_
 from (select * from wines limit 5) w, lateral (select sum(contribution) as total from explain_prediction('forest_price', w, 100)) e;
 -- The library has not touched the processor's rounding.
 select 1e-310::float8;
+-- Targets of any size that single precision holds are learnt alike; limits in units of the target go with them.
+create table sizes as select n % 50 as a, n % 7 as b, n % 50 + n % 7 as y from generate_series(1, 600) n;
+select algorithm, size, status, round((metrics #>> '{test,r2}')::numeric, 2) >= 0.95 as learnt
+from unnest('{xgboost,random_forest}'::text[]) algorithm, unnest('{1e-28,1e-6,1e-3,1e17,1e36}'::text[]) size,
+  train_model('sizes_' || algorithm, 'regression', format('select a, b, y * %s::float8 as y from sizes', size), 'y', algorithm);
+select size, round((metrics #>> '{test,r2}')::numeric, 1) as r2
+from unnest('{1e-12,1e-6}'::float8[]) size,
+  train_model('limits', 'regression', format('select a, b, y * %s::float8 as y from sizes', size), 'y', 'xgboost',
+    jsonb_build_object('max_delta_step', size * 4, 'reg_alpha', size * 400, 'gamma', size * size * 5000, 'n_estimators', 20));
+select train_model('sizes', 'regression', 'select a, b, y * 1e37::float8 as far from sizes order by a, b', 'far', 'xgboost');
+select train_model('sizes', 'regression', 'select a, b, y * 1e-40::float8 as near from sizes', 'near', 'random_forest');
 
 -- A model that XGBoost saved, in JSON: one tree of one split, and null goes right.
 select import_xgboost_model(convert_to('{"learner": {"feature_names": ["acid", "sugar"], "gradient_booster": {"name": "gbtree", "model": {"tree_info": [0],
@@ -62,4 +73,4 @@ select import_xgboost_model('{"learner": {"gradient_booster": {"name": "gblinear
 select import_xgboost_model('{"learner": {"objective": {"name": "survival:aft"}, "learner_model_param": {}}}', 'imported');
 
 drop extension pg_retrain cascade;
-drop table wines;
+drop table wines, sizes;

@@ -14,6 +14,11 @@ namespace {
 
 constexpr size_t kBatchRows = 4096;
 constexpr uint32_t kOneHotCodes = 8;  // encoding auto: beyond, a column of codes that splits take sets of
+// Largest absolute targets of a regression that trees are grown on as they are. The library takes a gain below 1e-6 for none,
+// and keeps gains, which are squares, in single precision: others are multiplied by a power of two while the trees grow.
+constexpr double kSmallestPlain = 0x1p-7, kLargestPlain = 0x1p30;
+// Below, single precision has few digits left for leaves.
+constexpr double kSmallestTarget = 1e-30;
 
 // Rows of one part as the trees see them, handed over in batches of floats.
 class TreeRows {
@@ -141,8 +146,24 @@ class Booster {
 
 std::string Number(double value) { return JsonWriter().Number(value).Take(); }
 
+// What the targets are multiplied by while trees grow on them; `largest` of their absolute values.
+double TargetScale(double largest, const std::string& target) {
+  if (largest == 0 || (largest >= kSmallestPlain && largest <= kLargestPlain)) return 1;
+  if (largest < kSmallestTarget)
+    throw Error(ErrorCode::kInvalidParameter, "the target \"" + target + "\" is too small for trees",
+                "no value is beyond " + Number(largest) + ", and trees hold single precision",
+                "multiply it in the query, or use p_algorithm => 'ridge'");
+  return std::ldexp(1.0, -std::ilogb(largest));
+}
+
+// A parameter in units of the target, or of its square, for targets multiplied by `scale`.
+std::string Scaled(double value, double scale) {
+  const double scaled = std::min(value * scale, static_cast<double>(std::numeric_limits<float>::max()));
+  return Number(scaled < static_cast<double>(std::numeric_limits<float>::min()) ? 0 : scaled);
+}
+
 std::vector<std::pair<std::string, std::string>> ParametersOf(const TableConfig& config, const std::string& objective,
-                                                              size_t n_classes) {
+                                                              size_t n_classes, double scale) {
   std::vector<std::pair<std::string, std::string>> p{
       {"booster", "gbtree"},
       {"objective", objective},
@@ -156,8 +177,8 @@ std::vector<std::pair<std::string, std::string>> ParametersOf(const TableConfig&
       {"colsample_bynode", Number(config.colsample_bynode)},
       {"min_child_weight", Number(config.min_child_weight)},
       {"reg_lambda", Number(config.reg_lambda)},
-      {"reg_alpha", Number(config.reg_alpha)},
-      {"gamma", Number(config.gamma)},
+      {"reg_alpha", Scaled(config.reg_alpha, scale)},
+      {"gamma", Scaled(config.gamma, scale * scale)},
   };
   if (objective == "multi:softprob") p.emplace_back("num_class", std::to_string(n_classes));
   return p;
@@ -224,21 +245,28 @@ Resumable TableTrainer::FitTrees() {
   CheckMemory(table_->bytes() + n * train.columns() * cell + n * n_labels * 16 + kBatchRows * train.columns() * 16,
               "the rows and the trees");
 
-  double mean = 0;
-  if (!classes)
-    for (size_t i = 0; i < n; ++i) mean += table_->target(i) / static_cast<double>(n);
+  const bool stops_early = !forest && config.early_stopping_rounds > 0 && n_validation > 0;
+  double mean = 0, largest = 0;
+  if (!classes) {
+    for (size_t i = 0; i < n; ++i) {
+      mean += table_->target(i) / static_cast<double>(n);
+      largest = std::max(largest, std::abs(table_->target(i)));
+    }
+    for (size_t i = 0; stops_early && i < n_validation; ++i)
+      largest = std::max(largest, std::abs(table_->target(table_->first(TablePart::kValidation) + i)));
+  }
+  const double scale = TargetScale(largest, request_.target);
   const auto labels_of = [&](size_t first, size_t rows) {
     std::vector<float> labels(rows * n_labels);
     for (size_t i = 0; i < rows; ++i) {
       const double y = table_->target(first + i);
       if (n_labels == 1)
-        labels[i] = static_cast<float>(y);
+        labels[i] = static_cast<float>(y * scale);
       else if (y < static_cast<double>(n_labels))
         labels[i * n_labels + static_cast<size_t>(y)] = 1;
     }
     return labels;
   };
-  const bool stops_early = !forest && config.early_stopping_rounds > 0 && n_validation > 0;
   std::vector<float> labels = labels_of(0, n), validation_labels;
   if (stops_early) {
     validation_labels = labels_of(table_->first(TablePart::kValidation), n_validation);
@@ -265,14 +293,14 @@ Resumable TableTrainer::FitTrees() {
   const std::string objective = forest || !classes ? "reg:squarederror"
                                 : n_classes() == 2 ? "binary:logistic"
                                                    : "multi:softprob";
-  auto parameters = ParametersOf(config, objective, n_classes());
+  auto parameters = ParametersOf(config, objective, n_classes(), scale);
   if (forest) {
     parameters.emplace_back("learning_rate", "1");
     parameters.emplace_back("base_score", "0");
   } else {
     parameters.emplace_back("learning_rate", Number(config.learning_rate));
     parameters.emplace_back("subsample", Number(config.subsample));
-    parameters.emplace_back("max_delta_step", Number(config.max_delta_step));
+    parameters.emplace_back("max_delta_step", Scaled(config.max_delta_step, scale));
     if (objective == "binary:logistic") parameters.emplace_back("scale_pos_weight", Number(config.scale_pos_weight));
   }
   Booster booster(*request_.booster);
@@ -296,9 +324,8 @@ Resumable TableTrainer::FitTrees() {
         const bool drawn = static_cast<double>(rng.Next() >> 11) * 0x1.0p-53 < config.subsample;
         for (size_t j = 0; j < n_labels; ++j) {
           const size_t at = i * n_labels + j;
-          gradients[at] =
-              drawn ? static_cast<float>(mean - (n_labels == 1 ? table_->target(i) : static_cast<double>(labels[at])))
-                    : 0;
+          const double y = n_labels == 1 ? table_->target(i) : static_cast<double>(labels[at]);
+          gradients[at] = drawn ? static_cast<float>((mean - y) * scale) : 0;
           hessians[at] = drawn ? 1 : 0;
         }
       }
@@ -330,10 +357,10 @@ Resumable TableTrainer::FitTrees() {
       features.push_back({ForestFeature::Kind::kOneHot, c, code});
   }
   const size_t kept = stops_early ? best_round + 1 : rounds;
+  const auto back = static_cast<float>(1 / scale);
   ForestParts flat = FlattenTrees(model, features, shape, kept * model.n_outputs,
-                                  forest ? 1 / static_cast<float>(config.n_estimators) : 1.0f);
-  if (forest)
-    for (float& base : flat.base) base = static_cast<float>(mean);
+                                  forest ? back / static_cast<float>(config.n_estimators) : back);
+  for (float& base : flat.base) base = forest ? static_cast<float>(mean) : base * back;
   result_.trees = flat.roots.size();
   parts_.link = forest && classes ? ForestLink::kShares : model.link;
   ForestImportance(flat.gain);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr uint32_t kMaxClasses = 1000;
+constexpr double kLargestLeaf = 1e38;     // of a tree, with room for sums in single precision
 constexpr uint64_t kSmallWork = 2000000;  // rows times features
 // A memory check costs a look at every column.
 constexpr uint64_t kRowsBetweenChecks = 4096;
@@ -150,11 +151,16 @@ double TableTrainer::TargetNumber(const Cell& cell, std::string& text) {
   if (target_cell_ == kNowhere) return 0;
   if (cell.is_null || (kind_of_[target_cell_] != ColumnKind::kCategory && std::isnan(cell.number))) return kNan;
   if (request_.task == TableTask::kRegression) {
-    if (std::abs(cell.number) <= kLargestNumber) return cell.number;
+    const bool trees = NeedsBooster(result_.algorithm);
+    if (std::abs(cell.number) <= (trees ? kLargestLeaf : kLargestNumber)) return cell.number;
+    const bool ridge_takes_it = std::abs(cell.number) <= kLargestNumber;
     throw Error(ErrorCode::kInvalidParameter, "the target " + Quoted(request_.target) + " is out of range",
                 "row " + std::to_string(n_seen_) + " has " +
-                    (std::isinf(cell.number) ? "an infinite value" : "a value beyond 1e100"),
-                "leave such rows out of the query, or correct them");
+                    (std::isinf(cell.number) ? "an infinite value"
+                     : trees                 ? "a value beyond 1e38, and trees hold single precision"
+                                             : "a value beyond 1e100"),
+                ridge_takes_it ? "divide it in the query, or use p_algorithm => 'ridge'"
+                               : "leave such rows out of the query, or correct them");
   }
   text = kind_of_[target_cell_] == ColumnKind::kCategory ? std::string(cell.text)
                                                          : TextOfNumber(cell.number, kind_of_[target_cell_]);
