@@ -120,6 +120,7 @@ select train_model('bad', 'clustering', 'select case when n = 9 then ''-Infinity
 select train_model('bad', 'clustering', 'select case when n = 9 then ''Infinity''::numeric else n end as x, y from ugly order by n');
 select train_model('bad', 'regression', 'select case when n = 9 then ''infinity''::date else day + n end as day, y from ugly order by n', 'y', 'ridge');
 select train_model('bad', 'regression', 'select x, y * 1e300 as y from ugly order by n', 'y', 'ridge');
+select train_model('bad', 'classification', 'select case when n = 9 then ''infinity''::date else day + n % 2 end as day, x from ugly order by n', 'day', 'logistic_regression');
 -- Ten thousand classes.
 select train_model('bad', 'classification', 'select x, many from ugly order by n', 'many', 'logistic_regression');
 

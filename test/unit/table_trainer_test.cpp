@@ -364,6 +364,15 @@ TEST(TableTrainer, NamesWhatIsWrongWithARowOrAColumn) {
   rows = Houses(100);
   rows[9][4] = Num(-inf);
   EXPECT_NE(CodeOf([&] { RunTable(Regression(), kHouse, rows); }).find("row 10"), std::string::npos);
+  for (const ColumnKind kind : {ColumnKind::kNumber, ColumnKind::kTime}) {
+    std::vector<SourceColumn> columns = kHouse;
+    columns[4].kind = kind;
+    TableRequest classes = Regression();
+    classes.task = TableTask::kClassification;
+    classes.algorithm = "logistic_regression";
+    EXPECT_NE(CodeOf([&] { RunTable(classes, columns, rows); }).find("row 10 has an infinite value"),
+              std::string::npos);
+  }
   TableRequest request = Regression();
   request.target = "prize";
   EXPECT_NE(CodeOf([&] { RunTable(request, kHouse, Houses(100)); }).find("no column \"prize\""), std::string::npos);

@@ -162,6 +162,10 @@ double TableTrainer::TargetNumber(const Cell& cell, std::string& text) {
                 ridge_takes_it ? "divide it in the query, or use p_algorithm => 'ridge'"
                                : "leave such rows out of the query, or correct them");
   }
+  if (kind_of_[target_cell_] != ColumnKind::kCategory && std::isinf(cell.number))
+    throw Error(ErrorCode::kInvalidParameter, "the target " + Quoted(request_.target) + " is out of range",
+                "row " + std::to_string(n_seen_) + " has an infinite value",
+                "leave such rows out of the query, or cast the column to text");
   text = kind_of_[target_cell_] == ColumnKind::kCategory ? std::string(cell.text)
                                                          : TextOfNumber(cell.number, kind_of_[target_cell_]);
   const uint32_t code = target_texts_.Add(text);
