@@ -148,6 +148,10 @@ select train_forecast('bad', 'select current_date as ds, true as y');
 select train_forecast('bad', 'select null::date as ds, 2 as y');
 select train_forecast('bad', 'select ''infinity''::date as ds, 2 as y');
 select train_forecast('bad', 'select date ''2024-02-29'' as ds, ''infinity''::float8 as y');
+select train_forecast('bad', 'select date ''2024-02-29'' as ds, 1e101 as y');
+-- The largest values are learnt, promoted and read.
+select status from train_forecast('high', 'select date ''2024-01-01'' + n as ds, (n % 7 + n) * 1e28 as y from generate_series(0, 80) n');
+select count(yhat) as forecasts, count(yhat_upper) as bounds from forecast('high', 7);
 select train_forecast('bad', 'select current_date as ds, 1 as y, null::text as series');
 select train_forecast('bad', 'select current_date as ds, 1 as y, repeat(''x'', 2000) as series');
 select train_forecast('bad', 'delete from monthly returning day as ds, amount as y');

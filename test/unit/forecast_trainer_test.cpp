@@ -138,6 +138,66 @@ TEST(ForecastTrainer, RefusesWhatItCannotRead) {
   EXPECT_TRUE(Finish(empty).failed);
 }
 
+TEST(ForecastTrainer, NamesAValueThatIsTooLarge) {
+  ForecastConfig config;
+  config.regressors = {"price"};
+  ForecastTrainer trainer(Request(config));
+  const auto said = [&](double y, double x) {
+    try {
+      trainer.Add({"a", 0, 0, y, {&x, 1}});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidParameter);
+      return error.message() + " | " + error.detail();
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(said(1e30, -1e30), "accepted");
+  EXPECT_EQ(said(-1e31, 1), "y is out of range | series \"a\", 2000-01-01: -1e+31, at most 1e30");
+  EXPECT_EQ(said(1, 1e300), "price is out of range | series \"a\", 2000-01-01: 1e+300, at most 1e30");
+  FutureRegressorTable future(1);
+  const double far = -1e31;
+  EXPECT_THROW(future.Add(false, "", 0, 0, {&far, 1}), Error);
+}
+
+// What is accepted can be read again: errors are stored in single precision.
+TEST(ForecastTrainer, ValuesOfAnySizeGiveAModelThatCanBeRead) {
+  Rng rng(3);
+  for (int shape = 0; shape < 7; ++shape) {
+    std::vector<double> y, x;
+    for (int t = 0; t < 90; ++t) {
+      const double wave = 1 + 0.5 * WaveAt(t / 12.0).sin + 0.1 * Noise(rng);
+      const double values[] = {5e29 * wave,
+                               1e-30 * wave,
+                               t < 60 ? 1e-30 : 1e30,  // all at once
+                               wave * std::pow(10.0, t / 1.5 - 30),
+                               t % 5 == 0 ? 1e30 : 0,
+                               t % 2 == 0 ? 1e30 : -1e30,
+                               t < 60 ? 1e-310 : 1e30};
+      y.push_back(std::clamp(values[shape], -1e30, 1e30));
+      x.push_back(std::clamp(1e30 * Noise(rng), -1e30, 1e30));
+    }
+    for (const bool regressor : {false, true}) {
+      ForecastConfig config;
+      if (regressor) config.regressors = {"x"};
+      ForecastTrainer trainer(Request(config));
+      TimeGrid grid{{0, 1}, Day(1949, 1, 1), 1};
+      for (size_t t = 0; t < y.size(); ++t) {
+        const int64_t time = grid.At(static_cast<int64_t>(t));
+        trainer.Add({"s", time, time, y[t], std::span(x).subspan(t, regressor ? 1 : 0)});
+      }
+      ASSERT_FALSE(Finish(trainer).failed);
+      const ForecastModel model(trainer.result().artifact);
+      for (const uint32_t horizon : {1u, 500u}) {
+        try {
+          for (const double yhat : model.Forecast(0, horizon, kLevels).yhat) EXPECT_TRUE(std::isfinite(yhat));
+        } catch (const Error& error) {
+          ADD_FAILURE() << shape << " " << regressor << " " << horizon << ": " << error.detail();
+        }
+      }
+    }
+  }
+}
+
 TEST(ForecastGate, ComparesConfigurationsOnTheSameValues) {
   ForecastTrainer first(Request());
   AddMany(first, 6, 72);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/math.h"
 #include "core/forecast/decode.h"
@@ -11,6 +12,7 @@ namespace retrain {
 namespace {
 
 constexpr double kLog2 = 0.69314718055994531;
+constexpr double kLargestError = std::numeric_limits<float>::max();
 
 double Power(double x, double exponent) { return x <= 0 ? 0 : Exp(exponent * Log(x)); }
 
@@ -72,6 +74,8 @@ void MakeMonotone(std::vector<double>& values, const std::vector<double>& weight
 
 double LevelAt(uint32_t i) { return i < 99 ? (i + 1) / 100.0 : i == 99 ? 0.995 : 0.999; }
 
+float ErrorProfile::Stored(double error) { return static_cast<float>(std::min(kLargestError, error)); }
+
 double ErrorProfile::Value(uint32_t horizon) const {
   if (at.empty() || horizon == 0) return 0;
   if (horizon <= at.size()) return at[horizon - 1];
@@ -82,7 +86,7 @@ ErrorProfile FitProfile(std::span<const double> sums, std::span<const uint32_t> 
   ErrorProfile profile;
   std::vector<double> mean, weight;
   for (size_t h = 0; h < sums.size() && counts[h] > 0; ++h) {
-    mean.push_back(sums[h] / counts[h]);
+    mean.push_back(std::min(kLargestError, sums[h] / counts[h]));
     weight.push_back(counts[h]);
   }
   if (mean.empty()) return profile;
@@ -108,7 +112,7 @@ ErrorProfile FitProfile(std::span<const double> sums, std::span<const uint32_t> 
   profile.growth = static_cast<float>(std::min(growth, 0.7));
   for (size_t h = 0; h < mean.size(); ++h) {
     const double power = Exp(y_mean + growth * (Log(static_cast<double>(h + 1)) - x_mean));
-    profile.at.push_back(static_cast<float>(mean[h] > 0 ? 0.5 * (mean[h] + power) : 0));
+    profile.at.push_back(ErrorProfile::Stored(mean[h] > 0 ? 0.5 * (mean[h] + power) : 0));
   }
   return profile;
 }

@@ -33,6 +33,8 @@ struct ErrorProfile {
   std::vector<float> at;  // horizon 1 first; empty: no error is known
   float growth = 0.5f;    // beyond the last: (h / size)^growth
 
+  // A series that grows by many orders of magnitude may have errors that single precision cannot hold.
+  static float Stored(double error);
   double Value(uint32_t horizon) const;  // from 1
 };
 

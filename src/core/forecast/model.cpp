@@ -125,10 +125,15 @@ std::vector<uint8_t> EncodeForecastModel(const ForecastModelParts& parts) {
 
 void FutureRegressorTable::Add(bool named, std::string_view series, int64_t wall, int64_t absolute,
                                std::span<const double> values) {
-  for (const double x : values)
+  for (const double x : values) {
     if (std::isinf(x))
       throw Error(ErrorCode::kInvalidParameter, "a regressor is infinite", FormatTime(wall),
                   "leave the value out or give null");
+    if (std::fabs(x) > kLargestForecastValue)
+      throw Error(ErrorCode::kInvalidParameter, "a regressor is out of range",
+                  FormatTime(wall) + ": " + JsonWriter().Number(x).Take() + ", at most 1e30",
+                  "give the values that a training takes");
+  }
   const Row row{wall, absolute, values_.size()};
   if (!named) {
     common_.push_back(row);

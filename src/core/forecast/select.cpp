@@ -371,7 +371,7 @@ ErrorProfile SeriesFitter::Profile(const std::vector<double>& weights, size_t un
       if (errors != nullptr) ++*errors;
     }
   ErrorProfile profile = FitProfile(sums, counts);
-  for (float& v : profile.at) v = static_cast<float>(v * level);
+  for (float& v : profile.at) v = ErrorProfile::Stored(v * level);
   return profile;
 }
 

@@ -14,6 +14,10 @@
 
 namespace retrain {
 
+// Of values and of regressors: squares of them and their products stay numbers, and errors many times as large can be stored
+// in single precision.
+inline constexpr double kLargestForecastValue = 1e30;
+
 enum class GapRule : uint8_t { kMissing, kZero };
 enum class DuplicateRule : uint8_t { kError, kSum, kMean };
 

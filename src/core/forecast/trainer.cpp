@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/parallel.h"
 #include "core/base/utf8_clip.h"
 #include "core/forecast/series_job.h"
@@ -46,13 +47,17 @@ void ForecastTrainer::Add(const ForecastValue& value) {
     if (time < kEarliestTime || time > kLatestTime)
       throw Error(ErrorCode::kInvalidParameter, "ds is infinite or out of range", SeriesText(value.series),
                   "leave such rows out of p_source");
-  if (std::isinf(value.y))
-    throw Error(ErrorCode::kInvalidParameter, "y is infinite", SeriesText(value.series) + ", " + FormatTime(value.wall),
-                "leave the value out or give null");
-  for (size_t k = 0; k < value.regressors.size(); ++k)
-    if (std::isinf(value.regressors[k]))
-      throw Error(ErrorCode::kInvalidParameter, request_.config.regressors[k] + " is infinite",
-                  SeriesText(value.series) + ", " + FormatTime(value.wall), "leave the value out or give null");
+  const auto check = [&](double x, const std::string& name) {
+    if (!(std::fabs(x) > kLargestForecastValue)) return;
+    const std::string place = SeriesText(value.series) + ", " + FormatTime(value.wall);
+    if (std::isinf(x))
+      throw Error(ErrorCode::kInvalidParameter, name + " is infinite", place, "leave the value out or give null");
+    throw Error(ErrorCode::kInvalidParameter, name + " is out of range",
+                place + ": " + JsonWriter().Number(x).Take() + ", at most 1e30",
+                "divide the values in p_source, or leave this one out");
+  };
+  check(value.y, "y");
+  for (size_t k = 0; k < value.regressors.size(); ++k) check(value.regressors[k], request_.config.regressors[k]);
   ++result_.rows;
   // Rows of one series often follow each other.
   if (series_.empty() || names_[series_.back()] != value.series) {
