@@ -37,6 +37,38 @@ select train_intent_model('n', p_config => '{"embedding_column": 5}', p_source =
 
 -- recording goes on without a guess; a version that takes no embedding takes no notice of one
 select record_interaction('una nota', p_model_name => 'm') is not null as recorded;
+-- a model of another kind
+select status from train_model('t', 'classification', 'select n, n % 2 as x, intent as y from notes', 'y');
+select record_interaction('una nota', p_model_name => 't') is not null as recorded;
+
+-- review: what was recorded stands in for the predictions that texts alone do not give
+select record_interaction('otra nota', 'r', 'up', 30, 'm') is not null as recorded;
+select user_message, detected_intent, predicted_intent, predicted_confidence, score from get_review_queue(5, 'least_confidence', 'm');
+select user_message, score from get_review_queue(5, 'margin', 'm');
+select user_message, score from get_review_queue(5, 'entropy', 'm');
+select user_message, score from get_review_queue(5, 'novelty', 'm');
+\set VERBOSITY terse
+select user_message from get_review_queue(5, 'disagreement', 'm');
+\set VERBOSITY default
+select id as otra from ai_training_data where model_name = 'm' and user_message = 'otra nota' \gset
+select p ->> 'success' as success, p ->> 'current_prediction' as now, p ->> 'answer_changes' as changes
+from preview_correction(:'otra', 'down') p;
+\set VERBOSITY terse
+select diff_models('m', min(id), max(id)) from ai_model_metadata where model_name = 'm';
+\set VERBOSITY default
+
+-- a corrected text needs no embedding: the correction answers
+select submit_intent_correction(:'otra', 'down') ->> 'success' as success;
+select classify_intent('otra nota', 'm');
+select predicted_intent, confidence, top_intents, decision_source, model_version is not null as versioned
+from predict_intent('Otra  nota', 'm');
+select message, predicted_intent, decision_source from predict_intents('{otra nota}', 'm');
+select message, predicted_intent from predict_intents('{otra nota,nota}', 'm');
+select p ->> 'current_prediction' as now, p ->> 'current_source' as source, p ->> 'answer_changes' as changes
+from preview_correction(:'otra', 'down') p;
+select kind from explain_intent('otra nota', 'm', p_top => 1, p_embedding => '{5,0,1}') order by kind;
+select explain_intent('otra nota', 'm');
+
 select status from train_intent_model('plain', p_source => 'select text, intent from notes');
 select predicted_intent is not null as answered from predict_intent('nota', 'plain', p_embedding => '{1,2}');
 

@@ -43,7 +43,7 @@ Datum explain_intent(PG_FUNCTION_ARGS) {
   const Oid schema = own_schema(fcinfo);
   Answer answer;
   answer_message(schema, model_name, PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4), PG_GETARG_TEXT_PP(0),
-                 embedding_argument(fcinfo, 5), true, &answer);
+                 embedding_argument(fcinfo, 5), Wanted::kExplanation, &answer);
   if (answer.cached == nullptr)
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" has no live version", text_to_cstring(model_name)),

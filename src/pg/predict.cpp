@@ -1,4 +1,4 @@
-// predict_intent, predict_intents and classify_intent.
+// predict_intent, predict_intents and classify_intent; retrain_predict_texts for what has been recorded.
 #include <algorithm>
 
 #include "pg/catalog.h"
@@ -17,6 +17,7 @@ extern "C" {
 RETRAIN_FUNCTION(classify_intent);
 RETRAIN_FUNCTION(predict_intent);
 RETRAIN_FUNCTION(predict_intents);
+RETRAIN_FUNCTION(retrain_predict_texts);
 
 static constexpr int kMaxTop = 1000;
 
@@ -55,7 +56,7 @@ Datum classify_intent(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   Answer answer;
   answer_message(schema_of_site(fcinfo), model_name_argument(fcinfo, 1), 0, PG_GETARG_TEXT_PP(0),
-                 embedding_argument(fcinfo, 2), false, &answer);
+                 embedding_argument(fcinfo, 2), Wanted::kIntent, &answer);
   if (answer.correction != nullptr) PG_RETURN_TEXT_P(answer.correction);
   if (answer.cached == nullptr) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(label_text(answer.cached, answer.best));
@@ -93,7 +94,7 @@ static const char* reason_for_doubt(const Answer& answer, float confidence) {
 }
 
 static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, text* message, int top,
-                                  int64 version_id, const Embedding& embedding) {
+                                  int64 version_id, const Embedding& embedding, Wanted wanted) {
   Datum values[kColumns] = {};
   bool nulls[kColumns];
   for (bool& is_null : nulls) is_null = true;
@@ -104,14 +105,14 @@ static HeapTuple prediction_tuple(const PredictionSite* site, text* model_name, 
   Answer answer;
   if (message != nullptr) {
     set(kMessage, PointerGetDatum(message));
-    answer_message(site->schema, model_name, version_id, message, embedding, true, &answer);
+    answer_message(site->schema, model_name, version_id, message, embedding, wanted, &answer);
   } else {
     answer = {resolve_version(site->schema, model_name, version_id), nullptr, nullptr, 0, {}};
   }
   set(kModelTrained, BoolGetDatum(answer.resolved->version_id != 0));
   if (answer.resolved->version_id != 0) set(kModelVersion, CStringGetTextDatum(answer.resolved->version));
-  if (answer.cached != nullptr) {
-    const bool corrected = answer.correction != nullptr;
+  const bool corrected = answer.correction != nullptr;
+  if (corrected || answer.cached != nullptr) {
     const float confidence =
         corrected ? 1.0f : scratch_of<retrain::IntentModel>(answer.cached).probabilities[answer.best];
     const Datum intent = PointerGetDatum(corrected ? answer.correction : label_text(answer.cached, answer.best));
@@ -165,15 +166,16 @@ Datum predict_intent(PG_FUNCTION_ARGS) {
   const int64 version_id = version_argument(fcinfo, 3);
   text* message = PG_ARGISNULL(0) ? nullptr : PG_GETARG_TEXT_PP(0);
   const Embedding embedding = embedding_argument(fcinfo, 4);
-  PG_RETURN_DATUM(HeapTupleGetDatum(prediction_tuple(site, model_name, message, top, version_id, embedding)));
+  PG_RETURN_DATUM(
+      HeapTupleGetDatum(prediction_tuple(site, model_name, message, top, version_id, embedding, Wanted::kPrediction)));
 }
 
-Datum predict_intents(PG_FUNCTION_ARGS) {
+static void predict_each(FunctionCallInfo fcinfo, Wanted wanted) {
   ReturnSetInfo* result = begin_materialized(fcinfo);
   text* model_name = model_name_argument(fcinfo, 1);
   const int top = top_argument(fcinfo, 2);
   const int64 version_id = version_argument(fcinfo, 3);
-  if (PG_ARGISNULL(0)) return static_cast<Datum>(0);
+  if (PG_ARGISNULL(0)) return;
   const PredictionSite site{own_schema(fcinfo), result->setDesc};
   ArrayType* messages = PG_GETARG_ARRAYTYPE_P(0);
   Datum* elements;
@@ -186,10 +188,19 @@ Datum predict_intents(PG_FUNCTION_ARGS) {
     CHECK_FOR_INTERRUPTS();
     const MemoryContext old = MemoryContextSwitchTo(row_context);
     text* message = nulls[i] ? nullptr : DatumGetTextPP(elements[i]);
-    tuplestore_puttuple(result->setResult, prediction_tuple(&site, model_name, message, top, version_id, {}));
+    tuplestore_puttuple(result->setResult, prediction_tuple(&site, model_name, message, top, version_id, {}, wanted));
     MemoryContextSwitchTo(old);
     MemoryContextReset(row_context);
   }
   MemoryContextDelete(row_context);
+}
+
+Datum predict_intents(PG_FUNCTION_ARGS) {
+  predict_each(fcinfo, Wanted::kPrediction);
+  return static_cast<Datum>(0);
+}
+
+Datum retrain_predict_texts(PG_FUNCTION_ARGS) {
+  predict_each(fcinfo, Wanted::kTextPrediction);
   return static_cast<Datum>(0);
 }

@@ -28,7 +28,7 @@ Embedding embedding_argument(FunctionCallInfo fcinfo, int n) {
 }
 
 void answer_message(Oid schema, text* model_name, int64 version_id, text* message, const Embedding& embedding,
-                    bool in_full, Answer* answer) {
+                    Wanted wanted, Answer* answer) {
   answer->resolved = resolve_version(schema, model_name, version_id);
   answer->cached = nullptr;
   answer->correction = nullptr;
@@ -40,15 +40,17 @@ void answer_message(Oid schema, text* model_name, int64 version_id, text* messag
     retrain::TextKey key;
     guarded([&] { key = retrain::KeyOfText(utf8, backend_stop()); });
     answer->correction = correction_find(schema, model_name, key);
-    if (answer->correction != nullptr && !in_full) return;
+    if (answer->correction != nullptr && wanted != Wanted::kExplanation) return;
   }
-  answer->cached = load_version(schema, model_name, answer->resolved, retrain::ModelKind::kIntent);
-  const retrain::IntentModel& model = model_of<retrain::IntentModel>(answer->cached);
+  CachedModel* cached = load_version(schema, model_name, answer->resolved, retrain::ModelKind::kIntent);
+  const retrain::IntentModel& model = model_of<retrain::IntentModel>(cached);
+  if (wanted == Wanted::kTextPrediction && model.space().embedding > 0) return;
+  answer->cached = cached;
   retrain::ScoringScratch& scratch = scratch_of<retrain::IntentModel>(answer->cached);
   guarded([&] {
     model.Margins(utf8, backend_stop(), scratch, {embedding.values, static_cast<size_t>(embedding.size)});
     answer->best = model.Best(scratch);
-    if (!in_full) return;
+    if (wanted == Wanted::kIntent) return;
     model.Probabilities(scratch);
     answer->novelty = model.JudgeNovelty(scratch);
   });

@@ -34,6 +34,17 @@ create function @extschema@.predict_intents(
   language c stable parallel safe cost 10000 rows 100
   as 'MODULE_PATHNAME', 'predict_intents';
 
+-- predict_intents() of recorded messages, which have no embeddings: a version that needs one is no error, its answers
+-- are null unless a person has corrected the text.
+create function @extschema@.retrain_predict_texts(
+  p_messages text[],
+  p_model_name text,
+  p_top integer,
+  p_version_id bigint default null
+) returns setof @extschema@.ai_intent_prediction
+  language c stable parallel safe cost 10000 rows 100
+  as 'MODULE_PATHNAME', 'retrain_predict_texts';
+
 create function @extschema@.classify_intent(
   p_message text,
   p_model_name text default 'default',

@@ -35,6 +35,7 @@ as $function$
     ('function', 'retrain_artifact_info', 'execute', null, array['reader']),
     ('function', 'retrain_artifact_checksum', 'execute', null, array['reader']),
     ('function', 'retrain_require_model', 'execute', null, array['reader']),
+    ('function', 'retrain_predict_texts', 'execute', null, array['reader']),
     ('function', 'get_review_queue', 'execute', null, array['reader']),
     ('function', 'preview_correction', 'execute', null, array['reader']),
     ('function', 'diff_models', 'execute', null, array['reader']),

@@ -141,7 +141,9 @@ begin
         raise;
       end if;
       raise warning 'the message was recorded without a prediction'
-        using errcode = sqlstate, detail = sqlerrm, hint = 'Promote another version of the model.';
+        using errcode = sqlstate, detail = sqlerrm, hint = case sqlstate
+          when '22023' then 'Pass what predict_intent() gives with p_embedding, or name an intent model in p_model_name.'
+          else 'Promote another version of the model.' end;
     end;
   end if;
 

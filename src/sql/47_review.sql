@@ -119,6 +119,7 @@ declare
   v_ids uuid[];
   v_messages text[];
   v_labels text[];
+  v_unscored text;
 begin
   perform @extschema@.retrain_check_count('p_limit', p_limit, 0, 10000);
   if p_strategy is null or p_strategy not in ('least_confidence', 'margin', 'entropy', 'disagreement', 'novelty') then
@@ -146,6 +147,18 @@ begin
     from @extschema@.ai_model_versions v
     where v.model_name = p_model_name and v.is_active;
   end if;
+  -- Without predictions the other strategies still have an order; this one would find that nothing disagrees.
+  if p_strategy = 'disagreement' then
+    select p.model_version into v_unscored
+    from @extschema@.retrain_predict_texts(v_messages[1:1], p_model_name, 0) p
+    where p.model_trained and p.predicted_intent is null;
+    if found then
+      raise exception 'the strategy disagreement needs predictions of recorded messages'
+        using errcode = 'feature_not_supported',
+          detail = format('The live version %s takes an embedding of each message; recorded messages have none.', v_unscored),
+          hint = 'Use least_confidence or novelty.';
+    end if;
+  end if;
 
   return query
   with scored as (
@@ -167,7 +180,7 @@ begin
         when 'least_confidence' then d.confidence_score
         when 'disagreement' then p.confidence
         else n.share end as value
-    from @extschema@.predict_intents(v_messages, p_model_name, c_top) with ordinality as
+    from @extschema@.retrain_predict_texts(v_messages, p_model_name, c_top) with ordinality as
       p (message, predicted_intent, confidence, top_intents, decision, is_uncertain, model_version, model_trained,
         decision_source, uncertain_reason, familiarity, place)
     join @extschema@.ai_training_data d on d.id = v_ids[p.place]
@@ -189,7 +202,7 @@ begin
   from scored s
   join @extschema@.ai_training_data d on d.id = s.id
   order by
-    -- without a live version nothing is known: everything is equally uncertain
+    -- without a live version, or with one that needs embeddings, nothing is known: everything is equally uncertain
     case when p_strategy in ('margin', 'least_confidence') then s.value end asc nulls first,
     case when p_strategy in ('entropy', 'novelty') then s.value end desc nulls first,
     case when p_strategy = 'disagreement' then s.value end desc nulls last,
@@ -325,7 +338,7 @@ begin
   end if;
 
   select p.predicted_intent, p.confidence, p.decision_source, p.model_version into v_now
-  from @extschema@.predict_intent(v_row.user_message, v_row.model_name, 1) p;
+  from @extschema@.retrain_predict_texts(array[v_row.user_message], v_row.model_name, 1) p;
   select count(*) as messages,
     count(*) filter (where d.corrected_by_human and d.correct_intent <> v_intent) as contradicted,
     jsonb_agg(distinct d.correct_intent)
@@ -384,6 +397,7 @@ declare
   v_ids uuid[];
   v_messages text[];
   v_known text[];
+  v_unscored text;
 begin
   perform @extschema@.retrain_require_messages(p_model_name);
   if p_version_a is null or p_version_b is null then
@@ -407,6 +421,18 @@ begin
       order by n.created_at desc
       limit p_limit) d
     order by d.text_key, d.corrected_by_human desc, d.created_at desc) m;
+
+  select p.model_version into v_unscored
+  from unnest(array[p_version_a, p_version_b]) v (id)
+  cross join lateral @extschema@.retrain_predict_texts(v_messages[1:1], p_model_name, 0, v.id) p
+  where p.predicted_intent is null
+  limit 1;
+  if found then
+    raise exception 'the versions cannot be compared over recorded messages'
+      using errcode = 'feature_not_supported',
+        detail = format('Version %s takes an embedding of each message; recorded messages have none.', v_unscored),
+        hint = 'Compare what predict_intent() gives with p_version_id and p_embedding over your table of embeddings.';
+  end if;
 
   return query
   select v_ids[a.place], a.message, v_known[a.place], a.intent, a.confidence, b.intent, b.confidence,

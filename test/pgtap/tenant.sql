@@ -240,6 +240,7 @@ insert into calls values
   ('retrain_notify', 'retrain_notify(''promoted'', [model], [version], [run])'),
   ('retrain_percent', 'retrain_percent(1, 2)'),
   ('retrain_phrases', 'retrain_phrases(''x'')'),
+  ('retrain_predict_texts', 'retrain_predict_texts(''{x}'', [model], 1)'),
   ('retrain_progress', 'retrain_progress()'),
   ('retrain_prune_versions', 'retrain_prune_versions([model])'),
   ('retrain_purge_job_runs', 'retrain_purge_job_runs()'),
