@@ -112,6 +112,14 @@ select count(*) as nothing_was_stored from ai_training_runs where status <> 'com
 select f, array_agg(heading order by place) as headings
 from ai_training_runs r, unnest('{markdown,text}'::text[]) f, string_to_table(training_report(r.id, f), E'\n') with ordinality t (heading, place)
 where r.run_name = 'second' and heading ~ '^(#+ )?(Training report|On the test rows|Gate|Intents|Configuration)' group by f order by f;
+-- counts are whole, and of no rows nothing is known
+begin;
+update ai_training_runs set per_intent_metrics = '{"alpha": {"f1": 1, "recall": 1, "support": 1, "precision": 1}}',
+  gate = '{"promote": true, "recent": {"live": {"rows": 0, "accuracy": 0}, "candidate": {"rows": 1, "accuracy": 0}}}'
+where run_name = 'second';
+select line from ai_training_runs r, string_to_table(training_report(r.id, 'text'), E'\n') line
+where r.run_name = 'second' and line ~ '^(alpha|recent)';
+rollback;
 
 -- drop, and keep as many as told
 select drop_model_version(:v3) ->> 'success' as success;

@@ -31,6 +31,7 @@ as $function$
     ('function', 'training_report', 'execute', null, array['reader']),
     ('function', 'retrain_report_table', 'execute', null, array['reader']),
     ('function', 'retrain_report_number', 'execute', null, array['reader']),
+    ('function', 'retrain_report_measure', 'execute', null, array['reader']),
     ('function', 'retrain_progress', 'execute', null, array['reader']),
     ('function', 'retrain_artifact_info', 'execute', null, array['reader']),
     ('function', 'retrain_artifact_checksum', 'execute', null, array['reader']),

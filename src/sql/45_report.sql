@@ -47,6 +47,16 @@ as $function$
     else p_number #>> '{}' end
 $function$;
 
+-- One of the measures over some rows. Of no rows nothing is known but that.
+create function @extschema@.retrain_report_measure(p_measures jsonb, p_key text) returns text
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select case
+    when p_key = 'rows' then p_measures ->> p_key
+    when p_measures -> 'rows' is distinct from '0' then @extschema@.retrain_report_number(p_measures -> p_key) end
+$function$;
+
 create function @extschema@.training_report(p_run_id uuid, p_format text default 'markdown') returns text
   language plpgsql stable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -140,8 +150,8 @@ begin
       || coalesce(E'\nReason: ' || (v_run.gate ->> 'reason'), ''));
     -- Both versions' numbers, on all shared test rows and on the recent ones.
     select jsonb_agg(jsonb_build_array(g.rows_of, k.key,
-        case k.key when 'rows' then g.candidate ->> k.key else @extschema@.retrain_report_number(g.candidate -> k.key) end,
-        case k.key when 'rows' then g.live ->> k.key else @extschema@.retrain_report_number(g.live -> k.key) end) order by g.place, k.key)
+        @extschema@.retrain_report_measure(g.candidate, k.key),
+        @extschema@.retrain_report_measure(g.live, k.key)) order by g.place, k.key)
     into v_rows
     from (values
       (1, 'all', v_run.gate -> 'candidate', v_run.gate -> 'live'),
@@ -164,7 +174,7 @@ begin
         @extschema@.retrain_report_number(i.value -> 'precision'),
         @extschema@.retrain_report_number(i.value -> 'recall'),
         @extschema@.retrain_report_number(i.f1),
-        @extschema@.retrain_report_number(i.value -> 'support')) order by (i.f1 #>> '{}')::numeric, i.key)
+        i.value ->> 'support') order by (i.f1 #>> '{}')::numeric, i.key)
     into v_rows
     from (
       select e.key, e.value, coalesce(e.value -> 'f1', e.value -> 'f1_score') as f1

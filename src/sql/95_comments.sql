@@ -208,6 +208,7 @@ comment on function @extschema@.retrain_set_live(text, bigint, text, text, text)
   'Internal: makes a version live and writes the history.';
 comment on function @extschema@.retrain_prune_versions(text) is 'Internal: applies keep_versions.';
 comment on function @extschema@.retrain_report_table(jsonb, jsonb, text) is 'Internal: a table of training_report().';
+comment on function @extschema@.retrain_report_measure(jsonb, text) is 'Internal: a measure of training_report().';
 comment on function @extschema@.retrain_report_number(jsonb) is 'Internal: a number of training_report().';
 comment on function @extschema@.retrain_training_data_before_write() is 'Internal: trigger of ai_training_data.';
 comment on function @extschema@.retrain_training_data_after_delete() is 'Internal: trigger of ai_training_data.';

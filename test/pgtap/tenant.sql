@@ -244,6 +244,7 @@ insert into calls values
   ('retrain_progress', 'retrain_progress()'),
   ('retrain_prune_versions', 'retrain_prune_versions([model])'),
   ('retrain_purge_job_runs', 'retrain_purge_job_runs()'),
+  ('retrain_report_measure', 'retrain_report_measure(''{"rows": 1}'', ''rows'')'),
   ('retrain_report_number', 'retrain_report_number(''1'')'),
   ('retrain_report_table', 'retrain_report_table(''["x"]'', ''[["y"]]'', ''text'')'),
   ('retrain_requested', 'retrain_requested([model])'),
