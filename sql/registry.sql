@@ -133,6 +133,14 @@ update ai_models set keep_versions = 1 where model_name = 'm';
 select status from train_intent_model('m', p_promote => 'always');
 select status from train_intent_model('m', p_promote => 'always');
 select status, count(*) from ai_model_versions where model_name = 'm' group by 1 order by 1;
+-- a name that was live is not given again, whatever became of its version
+begin;
+insert into ai_model_deployments (model_name, version_id, version, live_from, live_until)
+select 'm', -i, to_char(clock_timestamp() at time zone 'UTC' + make_interval(secs => i), '"v"YYYYMMDD_HH24MISS'),
+  timestamptz '2000-01-01 UTC' + make_interval(days => i), timestamptz '2000-01-02 UTC' + make_interval(days => i)
+from generate_series(0, 60) i;
+select retrain_next_version('m') > max(version) as unused from ai_model_deployments where model_name = 'm';
+rollback;
 
 drop view live;
 drop function record_messages, refused;

@@ -1,6 +1,7 @@
 -- Registry: versions, and which of them is live.
 
--- 'vYYYYMMDD_HHMMSS' in UTC, or the next second that the model has not used. The caller holds the registry lock.
+-- 'vYYYYMMDD_HHMMSS' in UTC, or the second after the last name that the model has used, be its version kept or not. Names
+-- are ahead of the clock when trainings take less than a second each. The caller holds the registry lock.
 create function @extschema@.retrain_next_version(p_model_name text) returns text
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -8,11 +9,19 @@ as $function$
 declare
   v_at timestamp := date_trunc('second', clock_timestamp() at time zone 'UTC');
   v_version text;
+  v_last text;
 begin
+  -- A name of another form, or of another time, is in nobody's way.
+  select max(u.version collate "C") into v_last
+  from (
+    select v.version from @extschema@.ai_model_versions v where v.model_name = p_model_name
+    union all
+    select d.version from @extschema@.ai_model_deployments d where d.model_name = p_model_name) u
+  where u.version collate "C" between to_char(v_at, '"v"YYYYMMDD_HH24MISS')
+    and to_char(v_at + interval '1 day', '"v"YYYYMMDD_HH24MISS');
   loop
     v_version := to_char(v_at, '"v"YYYYMMDD_HH24MISS');
-    exit when not exists (
-      select from @extschema@.ai_model_versions v where v.model_name = p_model_name and v.version = v_version);
+    exit when v_last is null or v_version collate "C" > v_last;
     v_at := v_at + interval '1 second';
   end loop;
   return v_version;
@@ -32,6 +41,7 @@ create function @extschema@.retrain_insert_version(
 as $function$
 declare
   c_limit constant integer := 268435456;
+  v_version text;
   v_id bigint;
 begin
   if p_artifact is null then
@@ -44,12 +54,13 @@ begin
         hint = 'Lower max_features or raise min_df.';
   end if;
   perform @extschema@.retrain_lock(p_model_name, 1);
+  v_version := @extschema@.retrain_next_version(p_model_name);
   insert into @extschema@.ai_model_versions (
     model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_crc32c, artifact_bytes, labels,
     training_samples, accuracy, f1_score, confidence_threshold, metrics, training_timestamp, status, training_state)
   values (
     p_model_name,
-    @extschema@.retrain_next_version(p_model_name),
+    v_version,
     p_run_id,
     coalesce(p_facts ->> 'algorithm', 'unknown'),
     p_artifact,
@@ -72,6 +83,12 @@ begin
     p_training_state)
   returning ai_model_versions.id into v_id;
   return v_id;
+exception when unique_violation then
+  -- The lock lets no two sessions choose at once; only a transaction whose snapshot is older than the lock gets here.
+  raise exception 'another session has added a version to model "%"', p_model_name
+    using errcode = 'serialization_failure',
+      detail = format('This transaction does not see the version %s.', v_version),
+      hint = 'Run the transaction again.';
 end
 $function$;
 
