@@ -274,7 +274,7 @@ begin
   from @extschema@.check_sample_ratio(v_experiment.name, v_experiment.model_name) r;
 
   v_parts := array[
-    '# Experiment: ' || v_experiment.name,
+    '# Experiment: ' || translate(v_experiment.name, E'\n\r\t', '   '),
     @extschema@.retrain_report_table('["", "value"]', (
       select jsonb_agg(jsonb_build_array(f.label, f.value) order by f.place)
       from (values
@@ -334,13 +334,14 @@ begin
         cuped_uplift double precision, verdict text)
     ) r
     where r.metric = v_metric.name;
-    v_parts := v_parts || (format(E'## %s\n\n', v_metric.name) || case when v_metric.guardrail
+    v_parts := v_parts || (format(E'## %s\n\n', translate(v_metric.name, E'\n\r\t', '   ')) || case when v_metric.guardrail
         then format(E'Guardrail: may be %s %% worse (goal: %s).\n\n', @extschema@.retrain_significant(v_metric.max_regression * 100), v_metric.goal)
         when v_metric.place = 1 then format(E'Primary metric (goal: %s).\n\n', v_metric.goal)
         else format(E'Goal: %s.\n\n', v_metric.goal) end
       || @extschema@.retrain_report_table(
         '["variant", "units", "mean", "uplift", "p", "uplift, always valid", "p, always valid", "verdict"]', v_rows, 'markdown'));
-    select string_agg(format('%s: %s by CUPED, p: %s, %s %% of the variance explained by what was known before.', r.variant,
+    select string_agg(format('%s: %s by CUPED, p: %s, %s %% of the variance explained by what was known before.',
+        translate(r.variant, E'\n\r\t', '   '),
         @extschema@.retrain_percent_range(r.cuped_uplift, r.cuped_ci_low, r.cuped_ci_high),
         @extschema@.retrain_p_text(r.cuped_p_value), round((100 * r.variance_reduction)::numeric)), E'\n' order by r.place)
     into v_cuped
@@ -352,9 +353,11 @@ begin
     end if;
   end loop;
 
-  select array_agg(format('- %s, %s: %s', r.metric, r.variant, r.verdict || coalesce(' (' || nullif(concat_ws('; ',
+  -- A name begins no line of its own, as in the tables.
+  select array_agg(translate(format('- %s, %s: %s', r.metric, r.variant, r.verdict || coalesce(' (' || nullif(concat_ws('; ',
       'p, corrected: ' || @extschema@.retrain_p_text(r.p_adjusted),
-      @extschema@.retrain_significant(r.detectable_uplift * 100, 2) || ' % would be found four times in five'), '') || ')', ''))
+      @extschema@.retrain_significant(r.detectable_uplift * 100, 2) || ' % would be found four times in five'), '') || ')', '')),
+      E'\n\r\t', '   ')
     order by r.place)
   into v_notes
   from (
