@@ -357,6 +357,9 @@ TEST(Trainer, ExpectedFailuresAreResults) {
   EXPECT_NE(Train(Request(), tested).failure.find("no training rows"), std::string::npos);
   std::vector<Row> empty(40, Row{"  \u200b ", "refund", "train"});
   EXPECT_EQ(Train(Request(), empty).ignored, 40u);
+  auto unnamed = Lessons(40);
+  for (size_t i = 0; i < unnamed.size(); ++i) unnamed[i].label = i % 2 == 0 ? "" : " \t\r\n";
+  EXPECT_EQ(Train(Request(), unnamed).ignored, 40u);
   std::vector<Row> marks;
   for (int i = 0; i < 40; ++i) marks.push_back({std::string(static_cast<size_t>(i + 1), '!'), kLabels[i % 2], "train"});
   TrainingRequest words = Request();

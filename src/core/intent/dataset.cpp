@@ -215,7 +215,7 @@ void Dataset::Keep(size_t waiting) {
   const Batch& batch = *batch_;
   const Batch::Row& from = batch.rows[waiting];
   const std::string_view label = batch.label(from);
-  if (from.blank || label.empty()) {
+  if (from.blank || label.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     ++ignored_;
     return;
   }
