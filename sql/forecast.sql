@@ -115,6 +115,13 @@ select rollback_model('ventas') is not null as rolled_back;
 select ds::date from forecast('ventas', 1, '{0.8}', 'sur');
 select ds::date from forecast('ventas', 1, '{0.8}', 'sur', p_version_id => (select max(id) from ai_model_versions where model_name = 'ventas'));
 
+-- Series that repeat themselves have no scaled error.
+create table alike as select date '2024-01-01' + n as ds, s as series, 5 + n % 7 as y from generate_series(0, 99) n, unnest('{a,b}'::text[]) s;
+select deployed, gate ->> 'rule' as rule, metrics -> 'mase' as mase from train_forecast('alike', 'select * from alike');
+select deployed, gate ->> 'rule' as rule, gate ->> 'reason' as reason from train_forecast('alike');
+select deployed, gate ->> 'rule' as rule, gate ->> 'reason' as reason from train_forecast('alike', p_config => '{"min_value": 0}');
+select deployed, gate ->> 'rule' as rule from train_forecast('alike', p_config => '{"methods": "naive"}');
+
 -- Nothing to learn from: a failed run, the live version stays.
 select status, error_message, deployed from train_forecast('ventas', 'select day as ds, amount as y, shop as series from monthly where false');
 select status, error_message from train_forecast('nothing', 'select day as ds, null::float8 as y from monthly');

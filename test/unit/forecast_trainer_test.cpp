@@ -239,6 +239,38 @@ TEST(ForecastGate, ComparesConfigurationsOnTheSameValues) {
   EXPECT_EQ(Finish(after).verdict.rule, "live_unreadable");
 }
 
+TEST(ForecastGate, ComparesWhatHasNoScaledError) {
+  const auto train = [](ForecastConfig config, const ForecastResult* live, int seasons) {
+    ForecastRequest request = Request(std::move(config));
+    request.has_live = live != nullptr;
+    if (live != nullptr) request.live_artifact = live->artifact;
+    ForecastTrainer trainer(std::move(request));
+    std::vector<double> y;
+    for (int t = 0; t < 12 * seasons; ++t) y.push_back(seasons == 1 ? 5 : 5 + t % 12);
+    AddMonthly(trainer, "every year alike", y);
+    return Finish(trainer);
+  };
+  ForecastConfig floor, naive;
+  floor.min_value = 0;
+  naive.methods[static_cast<size_t>(ForecastMethod::kNaive)] = true;
+  const ForecastResult live = train({}, nullptr, 6);
+  EXPECT_EQ(live.candidate.series, 0u);
+  EXPECT_EQ(live.candidate.values, 14u);
+  const GateVerdict same = train({}, &live, 6).verdict, bounded = train(floor, &live, 6).verdict,
+                    worse = train(naive, &live, 6).verdict;
+  EXPECT_TRUE(same.promote);
+  EXPECT_NE(same.reason.find("sMAPE 0.0000 % on 14 held-out values"), std::string::npos) << same.reason;
+  EXPECT_TRUE(bounded.promote);
+  EXPECT_EQ(bounded.rule, "passed");
+  EXPECT_FALSE(worse.promote);
+  EXPECT_EQ(worse.rule, "smape_regression");
+
+  const ForecastResult constant = train({}, nullptr, 1);
+  const GateVerdict again = train({}, &constant, 1).verdict, other = train(floor, &constant, 1).verdict;
+  EXPECT_EQ(again.reason.find("nan"), std::string::npos) << again.reason;
+  EXPECT_EQ(other.rule, "no_test_rows");
+}
+
 TEST(ForecastModel, CountsHolidaysInTheirSteps) {
   HolidayCalendar calendar;
   calendar.names = {"fair", "new year"};

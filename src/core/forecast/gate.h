@@ -1,8 +1,9 @@
 // Whether a new forecast model may replace the live one.
 //
 // Both configurations are fitted to the same values before the last horizon of every series and forecast the same held-out
-// values; the new one passes when its mean absolute scaled error is no more than the live one's times 1 + tolerance. How
-// the live version's own forecasts went since it was trained is told beside, and decides nothing: it knew less.
+// values; the new one passes when its mean absolute scaled error is no more than the live one's times 1 + tolerance. Where no
+// series has changed from season to season there is nothing to scale by, and symmetric percentages are compared. How the
+// live version's own forecasts went since it was trained is told beside, and decides nothing: it knew less.
 #pragma once
 
 #ifdef POSTGRES_H

@@ -32,8 +32,8 @@ struct ForecastTrainer::Outcome {
   double absolute = 0, squares = 0, smape = 0, scale = 0;
   // Sums of series come together at the end, in the order of names: additions in the order of work would not be the same
   // twice.
-  double live_mase = -1;   // of the live configuration on the held-out values; below 0: none
-  ForecastAccuracy since;  // sums of this series
+  double live_mase = -1, live_smape = -1;  // of the live configuration on the held-out values; below 0: none
+  ForecastAccuracy since;                  // sums of this series
 };
 
 struct ForecastTrainer::Group {

@@ -47,8 +47,9 @@ void ForecastTrainer::Conclude(Job& job, Pass pass) {
   const std::string& name = names_[by_name_[job.place]];
   const HeldOut& held = job.fit.held_out;
   if (pass == Pass::kLive) {
-    if (held.values == 0 || !(held.scale > 0)) return;
-    outcome.live_mase = held.absolute / held.values / held.scale;
+    if (held.values == 0) return;
+    outcome.live_smape = 100 * held.smape / held.values;
+    if (held.scale > 0) outcome.live_mase = held.absolute / held.values / held.scale;
     return;
   }
   const auto warn = [&](const WarningText& text) {
@@ -177,7 +178,7 @@ void ForecastTrainer::Finish() {
     parts.groups.push_back(BlendQuantiles(it == groups_.end() ? none : it->second.pool, all, freedom));
   }
   ForecastAccuracy& own = result_.candidate;
-  uint64_t judged = 0, held_series = 0;
+  uint64_t judged = 0, held_series = 0, live_held = 0;
   for (uint32_t i = 0; i < outcomes_.size(); ++i) {
     Outcome& outcome = outcomes_[i];
     if (outcome.record.empty()) continue;
@@ -189,9 +190,13 @@ void ForecastTrainer::Finish() {
     since.rmse += outcome.since.rmse;
     since.coverage80 += outcome.since.coverage80;
     since.coverage95 += outcome.since.coverage95;
+    if (outcome.live_smape >= 0) {
+      ++live_held;
+      result_.live.values += outcome.held_values;
+      result_.live.smape += outcome.live_smape;
+    }
     if (outcome.live_mase >= 0) {
       ++result_.live.series;
-      result_.live.values += outcome.held_values;
       result_.live.mase += outcome.live_mase;
     }
     parts.series.emplace_back(names_[by_name_[i]], std::move(outcome.record));
@@ -227,6 +232,7 @@ void ForecastTrainer::Finish() {
     result_.live = own;
   } else {
     mean(result_.live.mase, result_.live.series);
+    mean(result_.live.smape, live_held);
   }
   result_.verdict = JudgeForecast(request_.tolerance, result_.compared, same, result_.live, own);
   if (result_.has_live && !result_.compared)
