@@ -99,6 +99,25 @@ TEST(ForecastTrainer, FallsBackAndSaysSo) {
   EXPECT_LT(ask("tiny").lower[0], ask("tiny").yhat[0]);
 }
 
+TEST(ForecastTrainer, SaysHowGapsWereFilled) {
+  for (const GapRule gaps : {GapRule::kMissing, GapRule::kZero}) {
+    ForecastConfig config;
+    config.gaps = gaps;
+    ForecastTrainer trainer(Request(config));
+    std::vector<double> y = Simulated(1, 60);
+    AddMonthly(trainer, "whole", y);
+    y[20] = NAN;
+    AddMonthly(trainer, "a gap", y);
+    AddMonthly(trainer, "ended", Simulated(2, 50));
+    const ForecastResult& result = Finish(trainer);
+    ASSERT_EQ(result.warnings.size(), 1u);
+    EXPECT_EQ(result.warnings[0].code, "gaps_filled");
+    const bool zero = gaps == GapRule::kZero;
+    EXPECT_EQ(result.warnings[0].series, zero ? 2u : 1u);
+    EXPECT_NE(result.warnings[0].message.find(zero ? "taken for zero" : "interpolated"), std::string::npos);
+  }
+}
+
 TEST(ForecastTrainer, KeepsWithinItsLimits) {
   ForecastConfig config;
   config.min_value = 0;

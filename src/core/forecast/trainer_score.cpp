@@ -32,6 +32,10 @@ constexpr WarningText kNoSpacing{"one_time",
 constexpr WarningText kFilled{"gaps_filled",
                               "steps without a value were interpolated; set gaps to zero where no row means "
                               "zero"};
+constexpr WarningText kFilledWithZero{
+    "gaps_filled",
+    "steps without a value were taken for zero, up to the last time of all series; set gaps to missing where they are "
+    "unknown"};
 constexpr WarningText kCut{"history_cut", "only the latest 20000 steps are learnt from"};
 constexpr WarningText kEmpty{"no_values", "no value at all: the series has no forecast"};
 constexpr WarningText kLiveUnreadable{
@@ -65,7 +69,7 @@ void ForecastTrainer::Conclude(Job& job, Pass pass) {
   if (job.fit.fallback == FallbackReason::kTooShortForSeason) warn(kNoSeason);
   if (!even.regular) warn(kIrregular);
   if (!even.known_step && !request_.config.has_step) warn(kNoSpacing);
-  if (even.filled > 0 && request_.config.gaps == GapRule::kMissing) warn(kFilled);
+  if (even.filled > 0) warn(request_.config.gaps == GapRule::kMissing ? kFilled : kFilledWithZero);
   if (even.cut) warn(kCut);
   if (live_ != nullptr && !ScoreLive(job, outcome.since)) warn(kLiveUnreadable);
 
