@@ -50,6 +50,7 @@ select create_experiment('e', '[{"name": "a", "is_control": true}, {"name": "b",
 select create_experiment('e', '[{"name": "a", "is_control": 1}, {"name": "b"}]');
 select create_experiment('e', '[{"name": "a", "model_version_id": 12345}, {"name": "b"}]');
 select create_experiment('e', '[{"name": "a", "model_version_id": "v1"}, {"name": "b"}]');
+select create_experiment('e', '[{"name": "a", "model_version_id": 1.9}, {"name": "b"}]');
 select create_experiment('e', (select jsonb_agg('v' || i) from generate_series(1, 51) i));
 
 -- metrics

@@ -178,6 +178,7 @@ declare
   v_weighted integer := 0;
   v_total double precision;
   v_version bigint;
+  v_number double precision;
   v_model text;
 begin
   variants := '{}';
@@ -210,8 +211,14 @@ begin
 
     v_version := null;
     if jsonb_typeof(v_item.item -> 'model_version_id') <> 'null' then
-      v_version := trunc(@extschema@.retrain_config_number(v_item.item -> 'model_version_id',
-        format('the model_version_id of variant "%s"', v_item.name), 1, 9e15))::bigint;
+      v_number := @extschema@.retrain_config_number(v_item.item -> 'model_version_id',
+        format('the model_version_id of variant "%s"', v_item.name), 1, 9e15);
+      v_version := v_number::bigint;
+      if v_version <> v_number then
+        raise exception 'the model_version_id of variant "%" is not a whole number', v_item.name
+          using errcode = 'invalid_parameter_value', detail = format('The value given is %s.', v_number),
+            hint = 'ai_model_metadata lists the versions with their ids.';
+      end if;
       select v.model_name into v_model from @extschema@.ai_model_versions v where v.id = v_version;
       if v_model is distinct from p_model_name then
         raise exception 'model "%" has no version %', p_model_name, v_version
