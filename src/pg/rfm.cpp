@@ -237,6 +237,10 @@ Datum rfm(PG_FUNCTION_ARGS) {
                     errhint("pass a query of purchases, for example: 'select customer_id, ordered_at, amount from "
                             "orders'")));
   const int64 as_of = PG_ARGISNULL(1) ? retrain::RfmTable::kLatest : PG_GETARG_TIMESTAMPTZ(1);
+  if (!PG_ARGISNULL(1) && TIMESTAMP_NOT_FINITE(as_of))
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_as_of is not finite"),
+                    errdetail("given %s", TIMESTAMP_IS_NOEND(as_of) ? "infinity" : "-infinity"),
+                    errhint("leave it out to count back from the last purchase")));
   const Oid schema = own_schema(fcinfo);
   const char* query = text_to_cstring(PG_GETARG_TEXT_PP(0));
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain rfm", ALLOCSET_SMALL_SIZES);

@@ -15,7 +15,9 @@ create table @extschema@.ai_segment_rules (
   enabled boolean not null default true,
   notes text,
   shipped boolean not null default false,
-  primary key (id, shipped)
+  primary key (id, shipped),
+  -- A score that is to be at least 4 and at most 2 is nobody's.
+  constraint ai_segment_rules_range_check check (r_min <= r_max and f_min <= f_max and m_min <= m_max)
 );
 
 insert into @extschema@.ai_segment_rules (id, priority, segment, r_min, f_min, m_min, notes, shipped)
