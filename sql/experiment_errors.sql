@@ -135,6 +135,16 @@ select set_experiment_traffic('checkout', null, 'default');
 select (stop_experiment('checkout', 'enough', 'default')).stop_reason;
 \set VERBOSITY terse
 select stop_experiment('checkout', 'again', 'default');
+do $$
+declare
+  v_hint text;
+begin
+  perform stop_experiment('checkout', 'again', 'default');
+exception when object_not_in_prerequisite_state then
+  get stacked diagnostics v_hint = pg_exception_hint;
+  raise notice '%', v_hint;
+end
+$$;
 \set VERBOSITY default
 
 -- power

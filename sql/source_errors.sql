@@ -48,6 +48,7 @@ select attempt('select ''a'' as intent');
 select attempt('values (''a'', ''b'')');
 select attempt('select ''a'' as "Text", ''b'' as intent');
 select attempt('select ''a'' as text, ''a'' as text, ''b'' as intent');
+select train_forecast('f', 'select now() as ds, 1 as y, 2 as y');
 
 \echo not the right types
 select attempt('select 1 as text, ''b'' as intent');

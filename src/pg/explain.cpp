@@ -38,7 +38,8 @@ Datum explain_intent(PG_FUNCTION_ARGS) {
   const int top = PG_ARGISNULL(3) ? 10 : PG_GETARG_INT32(3);
   if (top < 1 || top > kMaxExplained)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_top is out of range"),
-                    errdetail("given %d, accepted: 1 to %d", top, kMaxExplained)));
+                    errdetail("given %d, accepted: 1 to %d", top, kMaxExplained),
+                    errhint("ask for the number of features that you show")));
   if (PG_ARGISNULL(0)) return static_cast<Datum>(0);
   const Oid schema = own_schema(fcinfo);
   Answer answer;

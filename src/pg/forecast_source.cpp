@@ -55,7 +55,9 @@ static Column find_column(const TimedSource& source, TupleDesc desc, const char*
     if (strcmp(NameStr(attribute->attname), name) != 0) continue;
     if (column.number != 0)
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                      errmsg("%s gives the column \"%s\" twice", source.argument, name)));
+                      errmsg("%s gives the column \"%s\" twice", source.argument, name),
+                      errdetail("columns %d and %d of the query have that name", column.number, i + 1),
+                      errhint("give one of them another name")));
     bool is_varlena;
     column.number = i + 1;
     column.type = getBaseType(attribute->atttypid);

@@ -173,7 +173,8 @@ Datum explain_prediction(PG_FUNCTION_ARGS) {
   const int top = PG_ARGISNULL(2) ? 10 : PG_GETARG_INT32(2);
   if (top < 1 || top > kMaxTop)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_top is out of range"),
-                    errdetail("given %d, accepted: 1 to %d", top, kMaxTop)));
+                    errdetail("given %d, accepted: 1 to %d", top, kMaxTop),
+                    errhint("ask for the number of features that you show")));
   if (PG_ARGISNULL(1)) return static_cast<Datum>(0);
   const CachedModel* cached = score_arguments(fcinfo, 4, nullptr);
   const auto& model = model_of<retrain::TableModel>(cached);

@@ -115,7 +115,9 @@ static void describe_source(TupleDesc desc, Source* source) {
       if (strcmp(NameStr(attribute->attname), kColumnNames[c]) != 0) continue;
       if (source->column[c] != 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("p_source gives the column \"%s\" twice", kColumnNames[c])));
+                        errmsg("p_source gives the column \"%s\" twice", kColumnNames[c]),
+                        errdetail("columns %d and %d of the query have that name", source->column[c], i + 1),
+                        errhint("give one of them another name")));
       check_type(static_cast<SourceColumn>(c), attribute->atttypid);
       source->column[c] = i + 1;
       source->type[c] = getBaseType(attribute->atttypid);

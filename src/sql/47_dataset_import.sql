@@ -104,7 +104,8 @@ begin
   end if;
   if jsonb_typeof(p_items) <> 'array' then
     raise exception 'p_items is not a JSON array'
-      using errcode = 'invalid_parameter_value', detail = format('It is of type %s.', jsonb_typeof(p_items));
+      using errcode = 'invalid_parameter_value', detail = format('It is of type %s.', jsonb_typeof(p_items)),
+        hint = 'For example: [{"text": "where is my order", "intent": "order_status"}]';
   end if;
   if p_source is null or p_source not in ('live', 'imported', 'synthetic') then
     raise exception 'p_source is not a known source'

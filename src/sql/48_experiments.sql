@@ -229,7 +229,10 @@ begin
     version_ids := version_ids || v_version;
 
     if v_item.item ? 'is_control' and jsonb_typeof(v_item.item -> 'is_control') <> 'boolean' then
-      raise exception 'is_control of variant "%" is not true or false', v_item.name using errcode = 'invalid_parameter_value';
+      raise exception 'is_control of variant "%" is not true or false', v_item.name
+        using errcode = 'invalid_parameter_value',
+          detail = format('It is %s.', left((v_item.item -> 'is_control')::text, 200)),
+          hint = 'Write true or false without quotes, or leave it out for false.';
     end if;
     if (v_item.item -> 'is_control')::boolean then
       if control is not null then
@@ -288,7 +291,10 @@ begin
         array['increase', 'decrease']);
     end if;
     if jsonb_typeof(coalesce(v_item.item -> 'guardrail', 'false')) <> 'boolean' then
-      raise exception 'guardrail of metric "%" is not true or false', v_item.name using errcode = 'invalid_parameter_value';
+      raise exception 'guardrail of metric "%" is not true or false', v_item.name
+        using errcode = 'invalid_parameter_value',
+          detail = format('It is %s.', left((v_item.item -> 'guardrail')::text, 200)),
+          hint = 'Write true or false without quotes, or leave it out for false.';
     end if;
     v_guardrail := coalesce((v_item.item -> 'guardrail')::boolean, false);
     v_regression := 0;
@@ -416,7 +422,8 @@ begin
   if v_status in ('stopped', 'ended') then
     raise exception 'experiment "%" is over already', v_experiment.name
       using errcode = 'object_not_in_prerequisite_state',
-        detail = format('It %s at %s.', v_status, coalesce(v_experiment.stopped_at, v_experiment.ends_at));
+        detail = format('It %s at %s.', v_status, coalesce(v_experiment.stopped_at, v_experiment.ends_at)),
+        hint = 'get_experiment_results() says what came of it; create_experiment() begins another one.';
   end if;
   update @extschema@.ai_experiments e
   set stopped_at = clock_timestamp(), stop_reason = p_reason

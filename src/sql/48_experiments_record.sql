@@ -139,7 +139,9 @@ begin
   from jsonb_array_elements(v_experiment.metrics) with ordinality m (value, place);
   v_outcome := @extschema@.retrain_check_numbers(p_outcome, 'p_outcome', 'metric', v_known, v_binary, false);
   if char_length(p_idempotency_key) not between 1 and 500 then
-    raise exception 'p_idempotency_key has 1 to 500 characters' using errcode = 'invalid_parameter_value';
+    raise exception 'p_idempotency_key has 1 to 500 characters'
+      using errcode = 'invalid_parameter_value', detail = format('It has %s.', char_length(p_idempotency_key)),
+        hint = 'Pass what names the event where it comes from, an order''s number for example, or null.';
   end if;
   v_outside := @extschema@.retrain_outside_experiment(v_experiment, v_at);
   if v_outside is not null then
