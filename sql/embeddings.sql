@@ -43,7 +43,8 @@ select record_interaction('una nota', p_model_name => 't') is not null as record
 
 -- review: what was recorded stands in for the predictions that texts alone do not give
 select record_interaction('otra nota', 'r', 'up', 30, 'm') is not null as recorded;
-select user_message, detected_intent, predicted_intent, predicted_confidence, score from get_review_queue(5, 'least_confidence', 'm');
+select user_message, detected_intent, predicted_intent, predicted_confidence, score
+from get_review_queue(5, 'least_confidence', 'm');
 select user_message, score from get_review_queue(5, 'margin', 'm');
 select user_message, score from get_review_queue(5, 'entropy', 'm');
 select user_message, score from get_review_queue(5, 'novelty', 'm');

@@ -151,7 +151,8 @@ select experiment_report('cuped');
 -- a name is of one line
 select (create_experiment(E'two\nlines', E'["control", "treat\\nment"]', p_metrics => E'["reve\\nnue"]',
   p_starts_at => '2026-01-01', p_ends_at => '2026-01-31')).name is not null as created;
-select put(E'two\nlines', i::text, (array['control', E'treat\nment'])[1 + i % 2], jsonb_build_object(E'reve\nnue', i % 7)) from generate_series(1, 40) i
+select put(E'two\nlines', i::text, (array['control', E'treat\nment'])[1 + i % 2], jsonb_build_object(E'reve\nnue', i % 7))
+from generate_series(1, 40) i
 \g /dev/null
 select line from string_to_table(experiment_report(E'two\nlines'), E'\n') line where line ~ 'two|lines|ment|reve|nue';
 drop extension pg_retrain cascade;

@@ -155,7 +155,7 @@ begin
     if found then
       raise exception 'the strategy disagreement needs predictions of recorded messages'
         using errcode = 'feature_not_supported',
-          detail = format('The live version %s takes an embedding of each message; recorded messages have none.', v_unscored),
+          detail = format('Version %s takes an embedding of each message; recorded messages have none.', v_unscored),
           hint = 'Use least_confidence or novelty.';
     end if;
   end if;

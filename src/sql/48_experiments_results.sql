@@ -356,8 +356,8 @@ begin
   -- A name begins no line of its own, as in the tables.
   select array_agg(translate(format('- %s, %s: %s', r.metric, r.variant, r.verdict || coalesce(' (' || nullif(concat_ws('; ',
       'p, corrected: ' || @extschema@.retrain_p_text(r.p_adjusted),
-      @extschema@.retrain_significant(r.detectable_uplift * 100, 2) || ' % would be found four times in five'), '') || ')', '')),
-      E'\n\r\t', '   ')
+      @extschema@.retrain_significant(r.detectable_uplift * 100, 2) || ' % would be found four times in five'), '') || ')',
+      '')), E'\n\r\t', '   ')
     order by r.place)
   into v_notes
   from (
