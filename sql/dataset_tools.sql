@@ -102,9 +102,6 @@ select import_training_dataset('{}', '[]');
 \echo :LAST_ERROR_SQLSTATE
 select import_training_dataset(p_items => '{"text": "x", "intent": "a"}');
 \echo :LAST_ERROR_SQLSTATE
-select get_training_dataset(p_min_confidence => 101);
-select get_training_dataset(p_min_confidence => -1);
-select get_training_dataset(p_model_name => 'nope');
 select import_training_dataset('{}', p_source => 'elsewhere');
 \echo :LAST_ERROR_SQLSTATE
 select import_training_dataset('{}', p_model_name => '');

@@ -24,12 +24,6 @@ begin
       using errcode = 'invalid_parameter_value', detail = format('The limit given is %s.', p_limit),
         hint = 'Pass null for no limit.';
   end if;
-  if p_min_confidence not between 0 and 100 then
-    raise exception 'p_min_confidence is out of range'
-      using errcode = 'invalid_parameter_value', detail = format('The confidence given is %s.', p_min_confidence),
-        hint = 'It is a whole number from 0 to 100.';
-  end if;
-  perform @extschema@.retrain_require_messages(p_model_name);
   return query
   select d.id, d.user_message, d.intent, d.response, d.confidence_score, d.category, d.was_corrected,
     d.was_escalated, d.created_at
