@@ -44,6 +44,7 @@ select rfm('select client as customer_id, day, price::text as amount from sales'
 select rfm('select client as customer_id, day, null::numeric as amount from sales');
 select rfm('select client as customer_id, day, ''NaN''::float8 as amount from sales');
 select rfm('select client as customer_id, ''infinity''::timestamp as day, price from sales');
+\echo :LAST_ERROR_SQLSTATE
 select rfm($$select 'a' as customer_id, -1 as recency_days, 1 as frequency, 1 as monetary$$);
 select rfm($$select 'a' as customer_id, 1 as recency_days, 1 as frequency, 1 as monetary from generate_series(1, 2)$$);
 select rfm('select 1; select 2');

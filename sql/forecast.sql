@@ -152,6 +152,7 @@ select train_forecast('bad', 'select 1 as x');
 select train_forecast('bad', 'select current_date as ds');
 select train_forecast('bad', 'select 1 as ds, 2 as y');
 select train_forecast('bad', 'select current_date as ds, true as y');
+select train_forecast('bad', 'select current_date as ds, 2::money as y');
 select train_forecast('bad', 'select null::date as ds, 2 as y');
 select train_forecast('bad', 'select ''infinity''::date as ds, 2 as y');
 select train_forecast('bad', 'select date ''2024-02-29'' as ds, ''infinity''::float8 as y');

@@ -73,10 +73,8 @@ static void require_column(const TimedSource& source, const Column& column, cons
 }
 
 static void check_number(const TimedSource& source, const char* name, const Column& column) {
-  char category;
-  bool preferred;
-  get_type_category_preferred(column.type, &category, &preferred);
-  if (category != TYPCATEGORY_NUMERIC) refuse_type(source, name, column.type, "a number", "float8");
+  if (!is_number_type(column.type))
+    refuse_type(source, name, column.type, "a number", column.type == CASHOID ? "numeric" : "float8");
 }
 
 static void describe_timed(TupleDesc desc, void* arg) {

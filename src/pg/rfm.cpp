@@ -41,13 +41,6 @@ struct RfmSource {
 
 static bool is_time(Oid type) { return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID; }
 
-static bool is_number(Oid type) {
-  char category;
-  bool preferred;
-  get_type_category_preferred(type, &category, &preferred);
-  return category == TYPCATEGORY_NUMERIC;
-}
-
 static void take_column(RfmSource* source, TupleDesc desc, RfmColumn c, int number) {
   const Oid type = TupleDescAttr(desc, number - 1)->atttypid;
   bool is_varlena;
@@ -96,7 +89,7 @@ static void describe_rfm(TupleDesc desc, void* arg) {
   if (source->column[kCustomer] == 0) refuse_columns("column \"customer_id\"");
   if (source->column[kRecency] != 0 && source->column[kFrequency] != 0 && source->column[kMonetary] != 0) {
     for (const RfmColumn c : {kRecency, kFrequency, kMonetary})
-      if (!is_number(source->type[c])) refuse_columns(psprintf("number in \"%s\"", kNames[c][0]));
+      if (!is_number_type(source->type[c])) refuse_columns(psprintf("number in \"%s\"", kNames[c][0]));
     return;
   }
   source->column[kRecency] = 0;
@@ -106,17 +99,17 @@ static void describe_rfm(TupleDesc desc, void* arg) {
   }
   if (source->column[kTime] == 0 || !is_time(source->type[kTime])) refuse_columns("date or timestamp");
   if (source->column[kAmount] == 0) {
-    const int number = only_column(desc, *source, is_number);
+    const int number = only_column(desc, *source, is_number_type);
     if (number != 0) take_column(source, desc, kAmount, number);
   }
-  if (source->column[kAmount] == 0 || !is_number(source->type[kAmount])) refuse_columns("amount");
+  if (source->column[kAmount] == 0 || !is_number_type(source->type[kAmount])) refuse_columns("amount");
 }
 
 static Datum value_of(const RfmSource& source, RfmColumn c, HeapTuple tuple, TupleDesc desc) {
   bool is_null;
   const Datum value = SPI_getbinval(tuple, desc, source.column[c], &is_null);
   if (is_null)
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("row " UINT64_FORMAT " of p_source has no value in \"%s\"", source.rows,
                            NameStr(TupleDescAttr(desc, source.column[c] - 1)->attname)),
                     errhint("filter such rows in the query")));
@@ -130,9 +123,13 @@ static double number_of(const RfmSource& source, RfmColumn c, HeapTuple tuple, T
                             : DatumGetFloat8(DirectFunctionCall1(
                                   float8in, CStringGetDatum(OidOutputFunctionCall(source.output[c], value))));
   if (!std::isfinite(number))
-    ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("row " UINT64_FORMAT " of p_source has no finite value in \"%s\"", source.rows,
-                           NameStr(TupleDescAttr(desc, source.column[c] - 1)->attname))));
+                           NameStr(TupleDescAttr(desc, source.column[c] - 1)->attname)),
+                    errdetail("it has %s", std::isnan(number) ? "NaN"
+                                           : number > 0       ? "infinity"
+                                                              : "-infinity"),
+                    errhint("filter such rows in the query")));
   return number;
 }
 
@@ -146,8 +143,10 @@ static int64 time_of(const RfmSource& source, HeapTuple tuple, TupleDesc desc) {
   if (source.type[kTime] == DATEOID) value = DirectFunctionCall1(date_timestamptz, value);
   const TimestampTz time = DatumGetTimestampTz(value);
   if (TIMESTAMP_NOT_FINITE(time))
-    ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-                    errmsg("row " UINT64_FORMAT " of p_source has no finite time", source.rows)));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("row " UINT64_FORMAT " of p_source has no finite time", source.rows),
+                    errdetail("it has %s", TIMESTAMP_IS_NOEND(time) ? "infinity" : "-infinity"),
+                    errhint("filter such rows in the query")));
   return time;
 }
 

@@ -5,8 +5,11 @@
 #include "pg/progress.h"
 
 extern "C" {
+#include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "nodes/parsenodes.h"
+#include "utils/lsyscache.h"
 #include "utils/plancache.h"
 }
 
@@ -95,4 +98,24 @@ void read_stable_source(const char* query, const char* argument, const char* exa
   XactReadOnly = was_read_only;
   SPI_cursor_close(portal);
   SPI_freeplan(plan);
+}
+
+bool is_number_type(Oid base) {
+  switch (base) {
+    case INT2OID:
+    case INT4OID:
+    case INT8OID:
+    case FLOAT4OID:
+    case FLOAT8OID:
+    case NUMERICOID:
+      return true;
+    default:
+      break;
+  }
+  // The server's own others are money, oid and names of objects.
+  if (base < FirstNormalObjectId) return false;
+  char category;
+  bool preferred;
+  get_type_category_preferred(base, &category, &preferred);
+  return category == TYPCATEGORY_NUMERIC;
 }

@@ -25,3 +25,6 @@ void read_source(const char* query, bool own, const char* example, const RowRead
 // The same for a stable function's query: read under the snapshot of the statement that calls it. `argument` is what an
 // error calls the query.
 void read_stable_source(const char* query, const char* argument, const char* example, const RowReader& reader);
+
+// Whether values of a base type are numbers, as their text is read: a sum of money or an object's id is none.
+bool is_number_type(Oid base);

@@ -42,7 +42,7 @@ static void check_type(SourceColumn column, Oid type) {
       fits = category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM || type == UNKNOWNOID;
       break;
     case kWeight:
-      fits = category == TYPCATEGORY_NUMERIC;
+      fits = is_number_type(getBaseType(type));
       wanted = "a number";
       break;
     case kCreatedAt: {
