@@ -247,6 +247,38 @@ select verify_model(max(id)) -> 'matches' as matches from ai_model_metadata wher
 reset role;
 select verify_model(max(id)) from ai_model_metadata where model_name = 'given';
 \echo :LAST_ERROR_SQLSTATE
+select retrain_train_again('given', 'again');
+\echo :LAST_ERROR_SQLSTATE
+-- holidays wait in any model for who makes it a forecast, and stay with no other role's source
+set role regress_retrain_giver;
+create function regress_given.day() returns date language plpgsql as $$ begin raise notice 'the holidays run as %', current_user; return '2024-01-01'; end $$;
+insert into ai_models (model_name, config) values ('planted', '{"holidays": "select regress_given.day() as ds, ''x''::text as holiday"}');
+reset role;
+select train_forecast('planted', 'select date ''2024-01-01'' + n as ds, n % 7 as y from generate_series(0, 99) n');
+\echo :LAST_ERROR_SQLSTATE
+update ai_models set source = 'select date ''2024-01-01'' + n as ds, n % 7 as y from generate_series(0, 99) n' where model_name = 'planted';
+\echo :LAST_ERROR_SQLSTATE
+update ai_models set config = '{"holidays": "select null::date as ds, null::text as holiday"}' where model_name = 'given';
+\echo :LAST_ERROR_SQLSTATE
+select source_set_by from ai_models where model_name in ('given', 'planted');
+select status from train_forecast('planted', 'select date ''2024-01-01'' + n as ds, n % 7 as y from generate_series(0, 99) n', '{"holidays": null}');
+select config, source_set_by = session_user as of_this_role from ai_models where model_name = 'planted';
+-- a version's row has its own checksums: models are cached under them
+set role regress_retrain_giver;
+insert into ai_model_versions (model_name, version, algorithm, artifact, artifact_sha256, artifact_crc32c, artifact_bytes, labels)
+select 'given', 'forged', 'x', '\x00', v.artifact_sha256, v.artifact_crc32c, 1, '{}' from ai_model_metadata m join ai_model_versions v on v.id = m.id where m.model_name = 'given' limit 1;
+\echo :LAST_ERROR_SQLSTATE
+select retrain_hash_variant('salt', 'unit', '[5:6]={a,b}', '{1,2}', 1);
+\echo :LAST_ERROR_SQLSTATE
+reset role;
+-- a person's label is a reviewer's to give
+select grant_retrain_access('regress_retrain_nobody', 'recorder') ->> 'success' as granted;
+set role regress_retrain_nobody;
+insert into ai_training_data (user_message, detected_intent, source) values ('where is it', 'shipping', 'imported');
+insert into ai_training_data (user_message, correct_intent, corrected_by_human) values ('where is it', 'refund', true);
+\echo :LAST_ERROR_SQLSTATE
+reset role;
+delete from ai_training_data where user_message = 'where is it';
 select revoke_retrain_access('regress_retrain_giver') ->> 'success' as revoked;
 drop owned by regress_retrain_giver cascade;
 drop schema regress_given;

@@ -44,7 +44,7 @@ Datum retrain_hash_variant(PG_FUNCTION_ARGS) {
   ArrayType* weights = PG_GETARG_ARRAYTYPE_P(3);
   const double traffic = PG_GETARG_FLOAT8(4);
   if (ARR_NDIM(names) != 1 || ARR_NDIM(weights) != 1 || ARR_HASNULL(names) || ARR_HASNULL(weights) ||
-      ARR_DIMS(names)[0] != ARR_DIMS(weights)[0])
+      ARR_DIMS(names)[0] != ARR_DIMS(weights)[0] || ARR_LBOUND(names)[0] != 1)
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the variants and their weights do not fit together")));
   if (traffic < 1 && bucket_of(salt, "traffic", unit) >= traffic) PG_RETURN_NULL();

@@ -139,7 +139,9 @@ static void fill_resolved(const VersionValue* columns, ResolvedVersion* resolved
   resolved->confidence_threshold = columns[3].is_null ? 0 : DatumGetFloat4(columns[3].value);
   resolved->has_checksum = !columns[4].is_null;
   resolved->checksum = columns[4].is_null ? 0 : static_cast<uint32_t>(DatumGetInt64(columns[4].value));
-  snprintf(resolved->cache_key, sizeof resolved->cache_key, "%s.%08x", resolved->digest, resolved->checksum);
+  // Who may write what they like into a row of this database reaches no model of another one.
+  snprintf(resolved->cache_key, sizeof resolved->cache_key, "%s.%08x.%u", resolved->digest, resolved->checksum,
+           MyDatabaseId);
 }
 
 // The live version by its index alone. Not for users that row-level security or missing rights restrict: false for them.

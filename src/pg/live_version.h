@@ -11,7 +11,7 @@ struct ResolvedVersion {
   int64 version_id;  // 0: the model has no live version
   char version[64];
   char digest[65];
-  char cache_key[80];  // digest and checksum: names one artifact for ever
+  char cache_key[88];  // digest, checksum and database: names one artifact for ever
   bool has_checksum;
   uint32_t checksum;  // CRC-32C stated in the artifact's header
   float confidence_threshold;

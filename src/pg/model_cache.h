@@ -10,7 +10,7 @@
 #include "core/model/served_model.h"
 
 struct CachedModel {
-  char key[80];                 // SHA-256 in lower-case hexadecimal, a dot, the CRC-32C in the header
+  char key[88];  // SHA-256 in lower-case hexadecimal, the CRC-32C in the header, the database; dots between
   retrain::ServedModel* model;  // owned by `context`
   retrain::PredictionScratch* scratch;
   uint64_t bytes;

@@ -12,7 +12,7 @@ static constexpr int kSlots = 64;
 static constexpr uint64_t kAlignment = 64;
 
 struct SharedSlot {
-  char key[80];   // empty: free
+  char key[88];   // empty: free
   uint32_t pins;  // connections that use them
   uint64_t offset, size, last_use;
 };

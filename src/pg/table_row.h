@@ -40,7 +40,7 @@ retrain::Cell cell_of_datum(const CellType& type, Datum value, bool is_null);
 struct RowSite {
   Oid schema;
   MemoryContext context;  // of what is behind this line; reset when the row's type or the model changes
-  char model_key[80];
+  char model_key[88];
   uint64 row_type;  // identifier of the type cache; 0 for jsonb
   TupleDesc desc;
   int* attribute;   // of each column of the model, from 0

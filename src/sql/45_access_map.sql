@@ -126,7 +126,11 @@ as $function$
     ('function', 'retrain_ensure_model', 'execute', null, array['recorder']),
     ('function', 'retrain_check_model_name', 'execute', null, array['recorder']),
     ('table', 'ai_models', 'insert', array['model_name'], array['recorder']),
-    ('table', 'ai_training_data', 'insert', null, array['recorder']),
+    -- No label of a person's: those are a reviewer's.
+    ('table', 'ai_training_data', 'insert', array['id', 'user_message', 'detected_intent', 'ai_response', 'confidence_score',
+      'escalated', 'escalation_reason', 'conversation_id', 'message_id', 'user_id', 'session_id', 'category',
+      'response_time_ms', 'response_source', 'created_at', 'model_name', 'model_version_id', 'source', 'product_id',
+      'product_name', 'context', 'idempotency_key'], array['recorder']),
     ('table', 'ai_training_data', 'select', array['id', 'model_name', 'idempotency_key', 'conversation_id',
       'created_at', 'evaluated_at'], array['recorder']),
     ('table', 'ai_training_data', 'update', array['quality_score', 'was_successful', 'user_feedback', 'evaluated_at'],
@@ -141,6 +145,7 @@ as $function$
     ('function', 'retrain_rows_query', 'execute', null, array['reviewer']),
     ('function', 'claim_review_items', 'execute', null, array['reviewer']),
     ('table', 'ai_review_leases', 'select', null, array['reviewer']),
+    ('table', 'ai_training_data', 'insert', null, array['reviewer']),
     ('table', 'ai_review_leases', 'insert', null, array['reviewer']),
     ('table', 'ai_review_leases', 'update', null, array['reviewer']),
     ('table', 'ai_review_leases', 'delete', null, array['reviewer']),
@@ -350,6 +355,7 @@ as $function$
     ('function', 'retrain_alert_rule_before_update', 'execute', null, '{}'),
     ('function', 'retrain_model_source_before_write', 'execute', null, '{}'),
     ('function', 'retrain_run_source_before_write', 'execute', null, '{}'),
+    ('function', 'retrain_version_before_insert', 'execute', null, '{}'),
     ('function', 'retrain_touch_updated_at', 'execute', null, '{}'),
     ('function', 'retrain_corrections_append_only', 'execute', null, '{}'),
     ('function', 'retrain_versions_immutable', 'execute', null, '{}')

@@ -46,7 +46,7 @@ begin
   end if;
   select m.source_set_by into v_giver
   from @extschema@.ai_models m
-  where m.model_name = p_model_name and m.task = 'forecast' and coalesce(m.config ->> 'holidays', '') <> ''
+  where m.model_name = p_model_name and coalesce(m.config ->> 'holidays', '') <> ''
     and m.source_set_by is distinct from current_user;
   if found then
     raise exception 'the holidays of model "%" were given by another role', p_model_name

@@ -28,6 +28,25 @@ begin
 end
 $function$;
 
+-- A model is cached under its checksums: a row that claims another artifact's would answer in its place, for everybody. Who
+-- is not restricted restores rows as they are, damaged ones included; verify_model() and predictions tell.
+create function @extschema@.retrain_version_before_insert() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if not @extschema@.retrain_unrestricted()
+    and (new.artifact_sha256 is distinct from encode(sha256(new.artifact), 'hex')
+      or new.artifact_crc32c is distinct from @extschema@.retrain_artifact_checksum(new.artifact))
+  then
+    raise exception 'the checksums are not those of the artifact'
+      using errcode = 'invalid_parameter_value', detail = format('SHA-256 given: %s.', new.artifact_sha256),
+        hint = 'import_model() makes a version of an artifact.';
+  end if;
+  return new;
+end
+$function$;
+
 create function @extschema@.retrain_insert_version(
   p_model_name text,
   p_run_id uuid,
@@ -233,7 +252,7 @@ declare
 begin
   v_version := @extschema@.retrain_get_version(p_version_id);
   v_previous := @extschema@.retrain_set_live(
-    v_version.model_name, p_version_id, coalesce(p_reason, 'promoted by hand'), current_user);
+    v_version.model_name, p_version_id, coalesce(p_reason, 'promoted by hand'), current_user::text);
   return jsonb_build_object(
     'success', true,
     'model_name', v_version.model_name,

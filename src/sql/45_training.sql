@@ -63,6 +63,10 @@ begin
   update @extschema@.ai_models m
   set task = v_model.task,
     source = coalesce(p_source, m.source),
+    -- Another role's holidays do not stay beside this role's source.
+    config = case when p_source is not null and p_source is distinct from m.source
+        and m.source_set_by is distinct from current_user
+      then m.config - 'holidays' else m.config end,
     target = coalesce(p_target, m.target),
     algorithm = coalesce(p_algorithm, m.algorithm)
   where m.model_name = p_model_name
@@ -148,7 +152,7 @@ begin
   on conflict do nothing;
   if not found and coalesce(p_task, 'intent') = 'intent' then
     update @extschema@.ai_models m
-    set source = p_source
+    set source = p_source, config = m.config - 'holidays'
     where m.model_name = p_model_name and m.source is distinct from p_source and m.task = 'intent';
   elsif not found then
     perform @extschema@.retrain_update_order(p_model_name, p_task, p_source, p_target, p_algorithm);
@@ -173,6 +177,16 @@ begin
   task := v_model.task;
   target := v_model.target;
   algorithm := v_model.algorithm;
+
+  if task = 'forecast' then
+    -- Again, now that the row is locked.
+    perform @extschema@.retrain_check_stored_holidays(p_model_name, p_config);
+  end if;
+
+  -- What an intent model's row says by now may be another session's: the caller's own query is what is run.
+  if task = 'intent' then
+    v_model.source := p_source;
+  end if;
 
   if task <> 'intent' then
     rows_query := v_model.source;

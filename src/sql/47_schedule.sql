@@ -1,22 +1,37 @@
 -- Retraining by itself: when a model is due, training those that are, and pg_cron to ask every few minutes.
 
--- Who a model's source was given by: no scheduled training runs a query that somebody else wrote, and the holidays of a
--- forecast are a query too. A restored row keeps what it says; a user whose rows are restricted cannot name another.
+-- Who a model's queries were given by, its source and the holidays of a forecast: nobody runs a query that somebody else
+-- wrote. Both are of one role: who changes one of them while the other is another's would stand for that one, too. A
+-- restored row keeps what it says; a user whose rows are restricted cannot name another.
 create function @extschema@.retrain_model_source_before_write() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  v_source text := new.source;
+  v_holidays text := nullif(new.config ->> 'holidays', '');
+  v_given boolean := v_source is not null or v_holidays is not null;
+  v_kept boolean := false;
 begin
-  if tg_op = 'UPDATE' and new.source is not distinct from old.source
-    and (new.config -> 'holidays') is not distinct from (old.config -> 'holidays')
-  then
-    if not @extschema@.retrain_unrestricted() then
-      new.source_set_by := old.source_set_by;
+  if tg_op = 'UPDATE' then
+    v_given := v_source is distinct from old.source and v_source is not null
+      or v_holidays is distinct from nullif(old.config ->> 'holidays', '') and v_holidays is not null;
+    v_kept := v_source = old.source or v_holidays = nullif(old.config ->> 'holidays', '');
+  end if;
+  if v_given and v_kept and old.source_set_by is distinct from current_user then
+    raise exception 'a query of model "%" came from another role', new.model_name
+      using errcode = 'insufficient_privilege',
+        detail = format('It was %s.', coalesce(format('role "%s"', old.source_set_by), 'an unknown role')),
+        hint = 'Change source and holidays together: both are run for the role that gives them.';
+  end if;
+  if v_given then
+    if tg_op = 'UPDATE' or new.source_set_by is null or not @extschema@.retrain_unrestricted() then
+      new.source_set_by := current_user;
     end if;
-  elsif new.source is null then
+  elsif not coalesce(v_kept, false) then
     new.source_set_by := null;
-  elsif tg_op = 'UPDATE' or new.source_set_by is null or not @extschema@.retrain_unrestricted() then
-    new.source_set_by := current_user;
+  elsif not @extschema@.retrain_unrestricted() then
+    new.source_set_by := old.source_set_by;
   end if;
   return new;
 end
@@ -192,6 +207,11 @@ declare
 begin
   perform @extschema@.retrain_require_model(p_model_name);
   select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name;
+  -- Asked of the very row that is used: another session may change it at any moment.
+  if v_model.source is not null and v_model.source_set_by is distinct from current_user then
+    raise exception 'the source of model "%" was given by another role', p_model_name
+      using errcode = 'insufficient_privilege', hint = 'That role trains it, or gives way to another p_source.';
+  end if;
   perform set_config('search_path', (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
   if v_model.task operator(pg_catalog.=) 'intent' then
     v_run := @extschema@.train_intent_model(p_model_name, p_run_name => p_run_name, p_source => v_model.source);

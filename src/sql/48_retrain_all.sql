@@ -103,14 +103,6 @@ begin
     v_started := clock_timestamp();
     v_name := 'retrain_all_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS');
     begin
-      if exists (
-        select from @extschema@.ai_models m
-        where m.model_name = v_model.model_name and m.source is not null
-          and m.source_set_by is distinct from current_user)
-      then
-        raise exception 'the source of model "%" was given by another role', v_model.model_name
-          using errcode = 'insufficient_privilege', hint = 'That role trains it, or gives way to another p_source.';
-      end if;
       v_run := @extschema@.retrain_train_again(v_model.model_name, v_name);
     exception when others then
       get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;

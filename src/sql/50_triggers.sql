@@ -25,6 +25,10 @@ create trigger ai_intent_corrections_append_only
   before update or delete on @extschema@.ai_intent_corrections
   for each row execute function @extschema@.retrain_corrections_append_only();
 
+create trigger ai_model_versions_checksums
+  before insert on @extschema@.ai_model_versions
+  for each row execute function @extschema@.retrain_version_before_insert();
+
 -- Not on status and is_active, so that a promotion never reads the artifact.
 create trigger ai_model_versions_immutable
   before update of id, model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_crc32c, artifact_bytes,

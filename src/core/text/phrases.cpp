@@ -120,14 +120,20 @@ std::string PhrasesOf(std::string_view pattern, const Stop& stop) {
   }
   std::string normal, phrases;
   NormaliseCase(pattern, AccentFolding::kUnicode, stop, normal);
+  size_t polled_at = 0;
   for (size_t begin = 0; begin <= normal.size();) {
     const size_t end = std::min(normal.find('|', begin), normal.size());
+    const std::string_view given = std::string_view(normal).substr(0, end);
     std::string phrase;
     bool has_word = false;
+    if (begin - polled_at >= kTextPollBytes) {
+      stop.Poll();
+      polled_at = begin;
+    }
     for (size_t at = begin; at < end;) {
-      const size_t star = std::min(normal.find('*', at), end);
+      const size_t star = std::min(given.find('*', at), end);
       std::string words;
-      AppendWords(std::string_view(normal).substr(at, star - at), stop, words);
+      AppendWords(given.substr(at, star - at), stop, words);
       has_word |= !words.empty();
       phrase += words;
       if (star == end) break;
