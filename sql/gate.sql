@@ -71,6 +71,9 @@ select rollback_model('m') ->> 'version' = :'live' as back;
 update ai_models set recent_min_rows = 21 where model_name = 'm';
 select deployed, gate ->> 'rule' as too_few_recent_rows from train('{a1,b1}');
 select rollback_model('m') ->> 'version' = :'live' as back;
+\set VERBOSITY terse
+update ai_models set recent_window = '7000 years' where model_name = 'm';
+\set VERBOSITY default
 update ai_models set recent_min_rows = 10, recent_window = '2 years' where model_name = 'm';
 select gate #> '{recent,candidate,rows}' as recent_rows from train('{a1,b1}', 'never');
 

@@ -207,7 +207,7 @@ from ai_forgotten_users;
 select retrain_requested('default') ~ '^a person was forgotten' as requested, retrain_requested('other');
 select status from train_intent_model();
 select retrain_requested('default');
-select r -> 'messages_deleted' as messages, r -> 'models' as models from forget_user('persona') r;
+select r -> 'messages_deleted' as messages, r -> 'models' as models, r -> 'receipt_id' as receipt from forget_user('persona') r;
 select forget_user(null);
 \echo :LAST_ERROR_SQLSTATE
 select forget_user(' ');

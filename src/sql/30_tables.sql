@@ -13,7 +13,8 @@ create table @extschema@.ai_models (
   min_samples integer not null default 20 check (min_samples >= 1),
   auto_retrain_threshold integer not null default 100 check (auto_retrain_threshold >= 1),
   max_f1_regression real not null default 0.05 check (max_f1_regression between 0 and 1),
-  recent_window interval not null default '30 days' check (recent_window > interval '0'),
+  recent_window interval not null default '30 days' check (
+    recent_window > interval '0' and recent_window <= interval '1000 years'),
   recent_min_rows integer not null default 10 check (recent_min_rows >= 1),
   recent_min_ratio real not null default 0.95 check (recent_min_ratio between 0 and 1),
   confidence_threshold real check (confidence_threshold between 0 and 1),

@@ -61,6 +61,7 @@ as $function$
 declare
   c_limit constant integer := 268435456;
   v_version text;
+  v_constraint text;
   v_id bigint;
 begin
   if p_artifact is null then
@@ -103,6 +104,10 @@ begin
   returning ai_model_versions.id into v_id;
   return v_id;
 exception when unique_violation then
+  get stacked diagnostics v_constraint = constraint_name;
+  if v_constraint <> 'ai_model_versions_model_name_version_key' then
+    raise;
+  end if;
   -- The lock lets no two sessions choose at once; only a transaction whose snapshot is older than the lock gets here.
   raise exception 'another session has added a version to model "%"', p_model_name
     using errcode = 'serialization_failure',

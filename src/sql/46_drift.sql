@@ -181,8 +181,7 @@ begin
   ), words as materialized (
     select distinct t.id, t.recent, w.word
     from texts t
-    cross join lateral regexp_split_to_table(
-      @extschema@.retrain_identity_text(left(t.user_message, 2000)) collate "C", '[[:space:][:punct:]]+') w (word)
+    cross join lateral string_to_table(@extschema@.retrain_words(left(t.user_message, 2000)), ' ') w (word)
     where w.word <> ''
   ), known as (
     select w.word, count(*) as messages from words w where not w.recent group by w.word

@@ -29,7 +29,7 @@ begin
   with labelled as (
     select l.id, l.human, l.reviewed, l.created_at, l.text_key, l.intent,
       case
-        when @extschema@.retrain_identity_text(l.user_message) = '' then 'empty'
+        when l.text_key = @extschema@.retrain_text_key('') then 'empty'
         when char_length(l.user_message) > c_longest then 'long'
       end as fault
     from @extschema@.ai_labelled_data l

@@ -157,7 +157,8 @@ begin
 
   return jsonb_build_object(
     'success', true,
-    'receipt_id', v_receipt,
+    -- Nothing was deleted: there is nothing that a receipt could be of.
+    'receipt_id', case when v_models <> '[]' then v_receipt end,
     'user_digest', v_digest,
     'messages_deleted', v_total,
     'models', v_models,

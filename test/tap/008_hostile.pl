@@ -534,6 +534,10 @@ SQL
     is($other->query_ok(qq{select submit_intent_correction(record_interaction('$question', p_model_name => 'es'), 'corrección') ->> 'correct_intent'}),
         'corrección', "$database: a correction");
     is($other->query_ok("select classify_intent('$question', 'es')"), 'corrección', "$database: it answers");
+    # Normalised, they are characters that LATIN1 does not have.
+    $other->query_ok(q{select record_interaction('medio ½ kilo µ ´', p_detected_intent => 'compra', p_model_name => 'es')});
+    is($other->query_ok(q{select clean_dataset('es') is not null, (select count(*) > 0 from detect_drift('es'))}), 't|t',
+        "$database: cleaning and drift");
     $other->close;
 }
 

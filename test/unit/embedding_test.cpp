@@ -148,8 +148,9 @@ TEST(Embedding, ALiveVersionWithAnotherOneIsNotCompared) {
   request.live_artifact = live.artifact;
   const TrainingResult result = Train(request, rows);
   EXPECT_FALSE(result.compared);
-  EXPECT_EQ(result.verdict.rule, "live_unreadable");
-  EXPECT_NE(result.live_unreadable.find("3 numbers"), std::string::npos) << result.live_unreadable;
+  EXPECT_FALSE(result.verdict.promote);
+  EXPECT_EQ(result.verdict.rule, "live_incomparable");
+  EXPECT_NE(result.verdict.reason.find("3 numbers"), std::string::npos) << result.verdict.reason;
 }
 
 }  // namespace

@@ -99,8 +99,9 @@ struct TrainingResult {
   Decisions decisions;
   TextKey dataset_digest{};  // over every row that took part, independent of their order
   Evaluation candidate, live;
-  bool compared = false;        // the live version was scored on the same rows
-  std::string live_unreadable;  // why not, when its artifact is corrupt
+  bool compared = false;          // the live version was scored on the same rows
+  std::string live_unreadable;    // why not, when its artifact is corrupt
+  std::string live_incomparable;  // why not, when it needs what these rows lack
   GateVerdict verdict;
   std::vector<Misclassified> misclassified;  // most confident first, at most 100
   std::vector<LabelIssue> label_issues;      // in the order of their keys

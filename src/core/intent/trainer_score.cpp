@@ -101,8 +101,8 @@ Resumable IntentTrainer::Score() {
   if (!live) co_return;
   const uint32_t needed = live->space().embedding, given = dataset_.embedding_size();
   if (needed > 0 && needed != given) {
-    result_.live_unreadable = "it needs embeddings of " + std::to_string(needed) + " numbers, these rows have " +
-                              (given > 0 ? std::to_string(given) : "none");
+    result_.live_incomparable = "it needs embeddings of " + std::to_string(needed) + " numbers, these rows have " +
+                                (given > 0 ? std::to_string(given) : "none");
     co_return;
   }
   part = ScoreVersion(*live, f.live_column_of, true);
@@ -197,6 +197,10 @@ void IntentTrainer::Conclude() {
         "promotes"};
   else if (!result_.live_unreadable.empty())
     result_.verdict = {true, "live_unreadable", "the live version cannot be read: " + result_.live_unreadable};
+  else if (!result_.live_incomparable.empty())
+    result_.verdict = {false, "live_incomparable",
+                       "the live version cannot be scored on these rows: " + result_.live_incomparable +
+                           "; only p_promote => 'always' promotes"};
 }
 
 }  // namespace retrain
