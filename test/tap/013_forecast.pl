@@ -83,14 +83,17 @@ error_is($session->query(qq{select train_forecast('feasts', '$source')}), '42501
     'nor stored holidays');
 is($session->query_ok(qq{select status from train_forecast('feasts', '$source', '{"holidays": null}')}), 'completed',
     'but trains without them');
-# A change of the holidays is one of the source: they never run as the role that gave the source.
+# Nobody's holidays join another role's source: whoever trained would run the other's query.
 $session->query_ok(q{set role trains});
 $session->query_ok(qq{select train_forecast('feasts', '$source', '{"holidays": null}')});
 is($session->query_ok(q{select source_set_by from ai_models where model_name = 'feasts'}), 'trains', 'the source is of the role that gave it');
 $session->query_ok(q{set role other_trainer});
-$session->query_ok(q{update ai_models set config = '{"holidays": "select now() as ds, whoami() as holiday"}' where model_name = 'feasts'});
+my $holidays = q{{"holidays": "select now() as ds, whoami() as holiday"}};
+error_is($session->query(qq{update ai_models set config = '$holidays' where model_name = 'feasts'}), '42501',
+    qr/a query of model "feasts" came from another role/, 'holidays do not join the source of another role');
+$session->query_ok(qq{update ai_models set config = '$holidays', source = '$source and true' where model_name = 'feasts'});
 $session->query_ok(q{set role trains});
-error_is($session->query(q{select train_forecast('feasts')}), '42501', undef, 'changed holidays are another role\'s');
+error_is($session->query(q{select train_forecast('feasts')}), '42501', undef, 'together they are of the role that gave them');
 $session->close;
 
 done_testing();
