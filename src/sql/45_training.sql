@@ -75,26 +75,6 @@ begin
 end
 $function$;
 
--- Who a run's source was given by: nobody else runs that query again. As with a model's, a restored row keeps what it says,
--- and a user whose rows are restricted cannot name another.
-create function @extschema@.retrain_run_source_before_write() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if new.source is null then
-    new.source_set_by := null;
-  elsif @extschema@.retrain_unrestricted() and new.source_set_by is not null then
-    null;
-  elsif tg_op = 'UPDATE' and new.source is not distinct from old.source then
-    new.source_set_by := old.source_set_by;
-  else
-    new.source_set_by := current_user;
-  end if;
-  return new;
-end
-$function$;
-
 create function @extschema@.retrain_begin_run(
   p_model_name text,
   p_run_type text,

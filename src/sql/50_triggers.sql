@@ -4,6 +4,10 @@ create trigger ai_models_touch
   before update on @extschema@.ai_models
   for each row execute function @extschema@.retrain_touch_updated_at();
 
+create trigger ai_models_source
+  before insert or update on @extschema@.ai_models
+  for each row execute function @extschema@.retrain_model_source_before_write();
+
 create trigger ai_training_runs_source
   before insert or update of source, source_set_by on @extschema@.ai_training_runs
   for each row execute function @extschema@.retrain_run_source_before_write();
