@@ -65,11 +65,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: artifact_seeds DIRECTORY\n");
     return 2;
   }
-  const Seed seeds[] = {{"default", "default", "linear_svm", "softmax", 3, 0},
-                        {"classic", "classic", "linear_svm", "sigmoid", 5, 0},
-                        {"two", "classic", "linear_svm", "sigmoid", 2, 0},
+  const Seed seeds[] = {{"default", "default", "linear_svc", "softmax", 3, 0},
+                        {"classic", "classic", "linear_svc", "sigmoid", 5, 0},
+                        {"two", "classic", "linear_svc", "sigmoid", 2, 0},
                         {"logistic", "default", "logistic_regression", "softmax", 4, 0},
-                        {"networks", "accurate", "linear_svm", "softmax", 3, 3}};
+                        {"networks", "accurate", "linear_svc", "softmax", 3, 3}};
   for (const Seed& seed : seeds) {
     const std::vector<uint8_t> artifact = Train(seed);
     if (artifact.empty()) {

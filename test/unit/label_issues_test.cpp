@@ -62,7 +62,7 @@ TrainingResult Train(bool find, const char* classifier, CalibrationKind calibrat
 }
 
 TEST(Trainer, FindsTheLabelsThatWereSwapped) {
-  for (const char* classifier : {"linear_svm", "logistic_regression"}) {
+  for (const char* classifier : {"linear_svc", "logistic_regression"}) {
     for (const auto calibration : {CalibrationKind::kNone, CalibrationKind::kSoftmax, CalibrationKind::kSigmoid}) {
       const TrainingResult result = Train(true, classifier, calibration, 6);
       ASSERT_FALSE(result.failed) << result.failure;
@@ -86,14 +86,14 @@ TEST(Trainer, FindsTheLabelsThatWereSwapped) {
 }
 
 TEST(Trainer, LabelIssuesAreTheSameOnAnyNumberOfThreadsAndOnlyWhenAskedFor) {
-  const TrainingResult one = Train(true, "linear_svm", CalibrationKind::kSoftmax, 6, 1);
-  const TrainingResult four = Train(true, "linear_svm", CalibrationKind::kSoftmax, 6, 4);
+  const TrainingResult one = Train(true, "linear_svc", CalibrationKind::kSoftmax, 6, 1);
+  const TrainingResult four = Train(true, "linear_svc", CalibrationKind::kSoftmax, 6, 4);
   ASSERT_EQ(one.label_issues.size(), four.label_issues.size());
   for (size_t i = 0; i < one.label_issues.size(); ++i) {
     EXPECT_EQ(one.label_issues[i].key, four.label_issues[i].key);
     EXPECT_EQ(one.label_issues[i].suggested_probability, four.label_issues[i].suggested_probability);
   }
-  const TrainingResult without = Train(false, "linear_svm", CalibrationKind::kSoftmax, 6);
+  const TrainingResult without = Train(false, "linear_svc", CalibrationKind::kSoftmax, 6);
   EXPECT_TRUE(without.label_issues.empty());
   EXPECT_EQ(without.artifact, one.artifact);
 }

@@ -517,7 +517,7 @@ TEST(Svm, BytesGrowWithThreadsUpToTheFoldsAndOverflowIsAnError) {
 
 TEST(Classifiers, TableNamesBoth) {
   ASSERT_EQ(Classifiers().size(), 2u);
-  EXPECT_STREQ(Classifiers()[0].name, "linear_svm");
+  EXPECT_STREQ(Classifiers()[0].name, "linear_svc");
   EXPECT_STREQ(Classifiers()[1].name, "logistic_regression");
 }
 

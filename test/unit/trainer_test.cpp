@@ -104,7 +104,7 @@ TEST(Trainer, TheArtifactDependsOnRowsConfigurationAndSeedAlone) {
 
 TEST(Trainer, EveryPresetClassifierAndCalibrationServesAsItWasMeasured) {
   const auto rows = Lessons(120);
-  for (const char* classifier : {"linear_svm", "logistic_regression"}) {
+  for (const char* classifier : {"linear_svc", "logistic_regression"}) {
     for (const auto calibration : {CalibrationKind::kNone, CalibrationKind::kSoftmax, CalibrationKind::kSigmoid}) {
       TrainingRequest request = Request();
       request.config.classifier = classifier;
@@ -734,7 +734,7 @@ TEST(Trainer, AnIncrementalTrainingWithoutAStartSaysSoAndIsAFullOne) {
     EXPECT_FALSE(result.start.from_live);
     EXPECT_EQ(result.start.new_rows, result.training_rows);
     EXPECT_FALSE(result.start.reason.empty());
-    EXPECT_EQ(result.artifact == full.artifact, request.config.classifier == "linear_svm");
+    EXPECT_EQ(result.artifact == full.artifact, request.config.classifier == "linear_svc");
     return result.start.reason;
   };
   TrainingRequest request = Request();

@@ -26,7 +26,7 @@ struct IntentConfig {
   double max_df = 1.0;        // <= 1 a share, above 1 a count
   uint32_t max_features = 0;  // per kind of n-gram; 0: no limit
   bool tune = false;          // choose c and the n-grams by cross-validation
-  std::string classifier = "linear_svm";
+  std::string classifier = "linear_svc";
   double c = 3.0;
   bool balanced = true;   // class weights n / (K n_k)
   uint32_t networks = 0;  // beside the classifier; the calibration is softmax

@@ -5,7 +5,7 @@ namespace retrain {
 
 std::span<const ClassifierEntry> Classifiers() {
   static constexpr ClassifierEntry kClassifiers[] = {
-      {"linear_svm", MakeSvmFit, SvmFitBytes, true},
+      {"linear_svc", MakeSvmFit, SvmFitBytes, true},
       {"logistic_regression", MakeLogisticFit, LogisticFitBytes, false},
   };
   return kClassifiers;
