@@ -112,4 +112,20 @@ check 'every dataset has its licence beside it' "$(
     [ -s "test/data/LICENSE.$name" ] || echo "test/data/LICENSE.$name is missing"
   done)"
 
+# ---- documents -------------------------------------------------------------------------------------------------------
+# Names with capitals stand for any: test/unit/NAME_test.cpp.
+check 'the files that the documents name are there' "$(
+  # shellcheck disable=SC2016 # the backquotes are Markdown's
+  for page in README.md CONTRIBUTING.md docs/*.md examples/*/README.md; do
+    { grep -oE '`(test|src|core|pg|sql|docs|bench|scripts|examples|dashboards)/[a-z0-9_./*-]+`' "$page" || true; } | tr -d '`' |
+      while IFS= read -r named; do
+        compgen -G "$named*" >/dev/null || compgen -G "src/$named*" >/dev/null || [ "$named" = src/sql/upgrade ] ||
+          echo "$page: $named"
+      done
+    { grep -oE '\]\([^)#:]+' "$page" || true; } | cut -c 3- |
+      while IFS= read -r linked; do
+        [ "$linked" = https ] || [ -e "$(dirname "$page")/$linked" ] || echo "$page: $linked"
+      done
+  done)"
+
 printf '1..%d\n' "$checks"
