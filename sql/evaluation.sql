@@ -31,6 +31,22 @@ select s.message, j.quality_score, j.was_successful
 from said s, retrain_judge(retrain_words(s.message)) j order by s.place;
 \a
 
+-- what only looks like praise, agreement or a refusal; a wish is no praise; what people say instead of yes
+truncate said restart identity;
+insert into said (message) values
+  ('me gustaría saber más'), ('me encantaría ver los detalles'), ('me gustó mucho'), ('¡nos encanta!'),
+  ('tampoco me gusta'), ('nunca me gustó'), ('no creo que me guste'), ('no me encanta'), ('nada bueno'), ('no es bueno'),
+  ('no muy bien'), ('no me parece bien'), ('gracias por nada'), ('gracias, pero no'), ('me estafaron'),
+  ('no es malo'), ('No está tan mal'), ('menos mal'), ('ninguna duda'), ('gracias por resolver mis dudas'), ('cualquier duda le escribo'),
+  ('no me queda claro'), ('no estoy de acuerdo'), ('claro que no'), ('¿vale la pena?'), ('vale'), ('Siii'), ('así es'),
+  ('chévere'), ('no lo voy a comprar'), ('jamás lo compraría'), ('no estoy interesada'), ('estoy interesado'), ('nos interesa'),
+  ('lo queremos'), ('no lo queremos'), ('me los llevo'), ('no me lo llevo'), ('no sé cómo pagar'), ('voy a reclamar'), ('voy a pagar'),
+  ('thanks for nothing'), ('no good'), ('it''s not very good'), ('isn''t great'), ('not really'), ('I wouldn''t buy it'), ('I liked it');
+\a
+select s.message, j.quality_score, j.was_successful
+from said s, retrain_judge(retrain_words(s.message)) j order by s.place;
+\a
+
 select record_interaction('¿tienen cursos?', 'Sí, de piano.', 'cursos', 90) as id \gset
 select evaluate_interaction(:'id', 'PERFECTO, lo quiero');
 select quality_score, was_successful, user_feedback, evaluated_at is not null as evaluated, dataset_status, intent_correct
@@ -50,7 +66,8 @@ select quality_score from ai_training_data where id = :'id';
 select m, retrain_categorise(retrain_words(m)) as category
 from unnest(array['Busco un curso de piano', '¿me RECOMIENDAS uno?', 'cómo pago', '¿Cuál es el método?', 'una FOTO por favor',
   '¿Cuánto cuesta?', 'el envío a domicilio', 'ENVIO', 'hola', '', 'looking for a lamp', 'can I pay by card', 'a picture please',
-  'how much is it', 'when is the delivery', 'precioso', 'pagoda']) with ordinality as u (m, n) order by n;
+  'how much is it', 'when is the delivery', 'precioso', 'pagoda', 'Vale, gracias', '¿vale la pena?', '¿qué vale?', 'see you later',
+  'I see', 'can I see it', 'como de costumbre', 'vivo en Costa Rica', '¿qué me recomendás?', 'muéstreme otro']) with ordinality as u (m, n) order by n;
 select record_interaction('¿cuánto cuesta?') as a, record_interaction('¿cuánto cuesta?', p_category => 'mía') as b,
   record_interaction('hola') as c \gset
 select category from ai_training_data where id in (:'a', :'b', :'c') order by created_at;

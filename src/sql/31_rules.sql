@@ -50,50 +50,74 @@ create table @extschema@.ai_category_rules (
 -- refusal come first, then refusals, then praise: "no me gusta" is no "me gusta".
 insert into @extschema@.ai_quality_rules (id, priority, pattern, quality_score, was_successful, language, notes, shipped)
 values
-  (1, 50, 'no esta mal|nada mal|no * preocup*|no hay problema|ningun problema|sin problema*|no pasa nada|sin duda*|no hay '
-    'duda*|no tengo duda*|no tengo mas duda*', 4, null, 'es', 'sounds like a refusal, is none', true),
-  (2, 50, 'not bad|not too bad|no problem*|no worries|no doubt|without * doubt|can''t complain', 4, null, 'en',
+  (1, 50, 'no esta mal|no esta tan mal|no estuvo mal|no es malo|no es mala|no es tan malo|no es tan mala|no son malos|'
+    'no son malas|nada mal|menos mal|no * preocup*|no hay problema|ningun problema|sin problema*|no tengo problema*|'
+    'ya no tengo problema*|no pasa nada|sin duda*|no hay duda*|no hay ninguna duda|ninguna duda|no tengo duda*|'
+    'no tengo mas duda*|no me queda* duda*|no me queda* mas duda*|cualquier duda', 4, null, 'es',
     'sounds like a refusal, is none', true),
-  (3, 100, 'no me gust*|no * me gust*|no me ha gustado|no nos gust*|no me sirv*|no * sirve|no sirve|no quier*|no lo quier*|'
-    'no la quier*|no los quier*|no las quier*|no es lo que|no era lo que|no funcion*|no * funcion*|no esta bien|'
-    'no * esta bien|no va bien|no es perfecto|no esta perfecto|no es genial|no es excelente|no me ayud*|no * ayud*|'
-    'mal|mala|malo|malas|malos|malisim*|pesim*|horrible|terrible|fatal|inutil|estafa|peor|👎|😡|😠', 1, null, 'es',
-    'refusals', true),
-  (4, 100, 'don''t like|do not like|dont like|didn''t like|did not like|didnt like|doesn''t work|does not work|'
-    'doesnt work|not work*|don''t want|do not want|dont want|doesn''t help|does not help|not help*|not good|not great|'
-    'not perfect|not ok|not okay|not happy|not what i|useless|bad|terrible|horrible|awful|worst|worse|wrong|scam', 1, null,
-    'en', 'refusals', true),
-  (5, 200, 'no entiend*|no * entiend*|no entendi|no comprend*|confus*|no se|no lo se|duda|dudas|no estoy segur*|'
-    'no esta claro|no * claro|no gracias|no muchas gracias|no me interes*|no nos interes*|no * interesa|no por ahora|ahora no|todavia no|'
-    'ya no|no voy a', 2, null, 'es', 'not understood, not wanted', true),
+  (2, 50, 'not bad|not too bad|not that bad|no problem*|no worries|no doubt|without * doubt|can''t complain', 4, null, 'en',
+    'sounds like a refusal, is none', true),
+  (18, 60, 'gracias por resolver*|gracias por aclarar*|gracias por la aclaracion|resolv* mi* duda*|resuelt* mi* duda*|'
+    'aclar* mi* duda*|aclar* la* duda*|aclar* todas * duda*|duda resuelta|dudas resueltas|duda aclarada|dudas aclaradas', 5,
+    null, 'es', 'a doubt that is gone', true),
+  (3, 100, 'no me gust*|no * me gust*|no me ha gustado|no nos gust*|nunca * gust*|tampoco * gust*|no creo que * gust*|'
+    'no me encant*|no nos encant*|no me sirv*|no * sirve|no sirve|no quier*|no lo quier*|no la quier*|no los quier*|'
+    'no las quier*|no queremos|no lo queremos|no la queremos|no es lo que|no era lo que|no funcion*|no * funcion*|'
+    'no esta bien|no * esta bien|no va bien|no me parece bien|no muy bien|no tan bien|no del todo bien|no * queda bien|'
+    'nada bien|nada buen*|no es bueno|no es buena|no es muy buen*|no muy buen*|no es tan buen*|no tan buen*|no es perfecto|'
+    'no esta perfecto|nada perfecto|no es genial|no es excelente|no me ayud*|no * ayud*|gracias por nada|mal|mala|malo|'
+    'malas|malos|malisim*|pesim*|horrible|terrible|fatal|inutil|porqueria*|estaf*|peor|👎|😡|😠', 1, null, 'es', 'refusals',
+    true),
+  (4, 100, 'don''t like|do not like|dont like|didn''t like|did not like|didnt like|don''t love|do not love|doesn''t work|'
+    'does not work|doesnt work|isn''t working|not work*|don''t want|do not want|dont want|doesn''t help|does not help|'
+    'didn''t help|did not help|not help*|not good|no good|isn''t good|wasn''t good|not so good|not very good|not that good|'
+    'not great|isn''t great|wasn''t great|not so great|not very great|not that great|not perfect|far from perfect|not ok|'
+    'not okay|not happy|not what i|not right|isn''t right|not correct|isn''t correct|thanks for nothing|'
+    'thank you for nothing|useless|bad|terrible|horrible|awful|worst|worse|wrong|scam', 1, null, 'en', 'refusals', true),
+  (5, 200, 'no entiend*|no * entiend*|no entendi|no comprend*|confus*|estoy confundid*|me confunde*|no se|no lo se|duda|'
+    'dudas|no estoy segur*|no esta claro|no * claro|no me queda claro|no me quedo claro|no lo tengo claro|no estoy de acuerdo|'
+    'no estamos de acuerdo|no gracias|no muchas gracias|gracias pero no|no me interes*|no nos interes*|no * interesa|'
+    'no estoy interesad*|no estamos interesad*|no por ahora|ahora no|todavia no|ya no|no voy a|no lo voy a|no la voy a|'
+    'no los voy a|no las voy a|no creo|mejor no|claro que no|por supuesto que no|nop', 2, null, 'es',
+    'not understood, not wanted', true),
   (6, 200, 'don''t understand|do not understand|dont understand|didn''t understand|don''t get it|confus*|not sure|unsure|'
-    'don''t know|do not know|dont know|unclear|not clear|no thanks|no thank you|not interested|not now|not yet|'
-    'doubt|doubts', 2, null, 'en', 'not understood, not wanted', true),
-  (7, 300, 'perfect*|excelent*|genial*|gracias|me gusta*|me encant*|lo quiero|la quiero|los quiero|las quiero|'
-    'voy a comprar*|maravill*|fantastic*|buenisim*|😍|❤|🙏|🎉', 5, null, 'es', 'praise', true),
+    'don''t know|do not know|dont know|unclear|not clear|no thanks|no thank you|not interested|not now|not yet|not really|'
+    'nope|doubt|doubts', 2, null, 'en', 'not understood, not wanted', true),
+  (7, 300, 'perfect*|excelent*|genial*|gracias|me gusta|me gustan|me gusto|me gustaron|me ha gustado|me han gustado|'
+    'nos gusta|nos gustan|nos gusto|nos ha gustado|me encanta|me encantan|me encanto|me encantaron|nos encanta|nos encanto|'
+    'encantad*|lo quiero|la quiero|los quiero|las quiero|lo queremos|la queremos|los queremos|las queremos|voy a comprar*|'
+    'vamos a comprar*|maravill*|fantastic*|estupend*|fenomenal|espectacular|buenisim*|chever*|bacan*|chido|chida|padrisimo|'
+    'guay|😍|❤|🙏|🎉', 5, null, 'es', 'praise', true),
   (8, 300, 'perfect*|excellent*|great|awesome|amazing|wonderful|fantastic|brilliant|thanks|thank you|thank u|thx|love it|'
-    'i like|like it|i''ll take|i will take|i want it|want to buy|want to order|going to buy', 5, null, 'en', 'praise', true),
-  (9, 400, 'ok|okey|vale|bien|si|dale|listo|claro|bueno|buena|de acuerdo|por supuesto|correcto|exacto|entendido|👍|👌',
-    4, null, 'es', 'agreement', true),
+    'i like|like it|i liked|liked it|i''ll take|i will take|i want it|want to buy|want to order|going to buy', 5, null, 'en',
+    'praise', true),
+  (9, 400, 'ok|okey|oki|okis|vale|bien|si|sii*|sip|dale|listo|claro|bueno|buena|de acuerdo|por supuesto|correcto|exacto|'
+    'entendido|asi es|orale|👍|👌', 4, null, 'es', 'agreement', true),
   (10, 400, 'ok|okay|good|fine|yes|yeah|yep|sure|alright|all right|got it|understood|right|correct|of course', 4, null,
     'en', 'agreement', true),
   (11, 500, 'mas|info|informacion|detalle*|cuenta*me|explic*', 3, null, 'es', 'asks for more', true),
   (12, 500, 'more|info|information|detail*|tell me|explain*', 3, null, 'en', 'asks for more', true),
-  (17, 350, 'cuanto vale*|cuanto sale*|que vale*', 3, null, 'es', 'asks for more', true),
+  (17, 350, 'cuanto vale*|cuanto sale*|que vale*|vale la pena', 3, null, 'es', 'asks for more', true),
+  (19, 90, 'no se como pag*|no se como compr*|no se donde pag*|no entiendo como pag*|no entiendo como compr*', null, true,
+    'es', 'wants to buy, not how', true),
   (13, 100, 'no * compr*|no * * compr*|no compr*|no * pag*|no * * pag*|no pag*|no * link|no voy a|no * voy a|no lo quier*|'
-    'no la quier*|no los quier*|no las quier*|no me interes*|no nos interes*|no * interesa|no gracias|no muchas gracias|'
-    'tampoco|nunca voy a|voy a pensar*|voy a ver|voy a mirar|ya no', null, false, 'es', 'no sale', true),
-  (14, 100, 'don''t buy|not buy*|not * buy|not pay*|not * pay|don''t want|do not want|dont want|won''t|will not|wont|'
-    'not going to|not interested|no thanks|no thank you|think about it|cannot pay|can''t pay|no link|not * link', null,
-    false, 'en', 'no sale', true),
-  (15, 300, 'comprar*|compro|compra|compramos|pagar|pago|link|enlace|metodo|metodos|voy a|lo quiero|la quiero|los quiero|las quiero|me interesa*|'
-    'lo compro|me lo llevo', null, true, 'es', 'a sale is near', true),
+    'no la quier*|no los quier*|no las quier*|no lo queremos|no la queremos|no me interes*|no nos interes*|no * interesa|'
+    'no estoy interesad*|no estamos interesad*|no me lo llev*|no me la llev*|no gracias|no muchas gracias|gracias pero no|'
+    'tampoco|nunca voy a|nunca compr*|nunca * compr*|jamas compr*|jamas * compr*|ni loco|ni loca|claro que no|'
+    'voy a pensar*|voy a ver|voy a mirar|voy a devolver*|voy a reclamar*|voy a denunciar*|voy a cancelar*|'
+    'voy a poner una queja|ya no', null, false, 'es', 'no sale', true),
+  (14, 100, 'don''t buy|not buy*|not * buy|can''t buy|cannot buy|wouldn''t buy|never buy|not pay*|not * pay|don''t want|'
+    'do not want|dont want|won''t|will not|wont|not going to|not interested|no thanks|no thank you|think about it|cannot pay|'
+    'can''t pay|no link|not * link', null, false, 'en', 'no sale', true),
+  (15, 300, 'comprar*|compro|compra|compramos|pagar|pago|link|enlace|metodo|metodos|voy a|lo quiero|la quiero|los quiero|'
+    'las quiero|lo queremos|la queremos|los queremos|las queremos|me interesa*|nos interesa*|estoy interesad*|'
+    'estamos interesad*|lo compro|me lo llevo|me la llevo|me los llevo|me las llevo', null, true, 'es', 'a sale is near', true),
   (16, 300, 'buy|buying|purchase*|pay|paying|payment*|checkout|link|i''ll take|i will take|i want it|i want to order|'
     'interested|sign me up', null, true, 'en', 'a sale is near', true);
 
 insert into @extschema@.ai_category_rules (id, priority, pattern, category, language, shipped)
 values
-  (1, 100, 'busco|buscamos|buscando|quiero|queremos|quisiera|necesito|necesitamos|recomiend*|recomendar*|recomendacion*',
+  (1, 100, 'busco|buscamos|buscando|quiero|queremos|quisiera|necesito|necesitamos|recomiend*|recomenda*',
     'consulta_producto', 'es', true),
   (2, 110, 'looking for|i want|i''d like|i would like|i need|we need|recommend*|searching for', 'consulta_producto', 'en',
     true),
@@ -101,9 +125,10 @@ values
     'transferencia*', 'proceso_pago', 'es', true),
   (4, 210, 'pay|paying|payment*|buy|buying|purchase*|checkout|link|credit card|debit card|bank transfer', 'proceso_pago',
     'en', true),
-  (5, 300, 'foto|fotos|imagen|imagenes|ver|verlo|verla|muestra*|mostrar*|muestrame', 'solicitud_foto', 'es', true),
-  (6, 310, 'photo*|picture*|pic|pics|image*|see|show me', 'solicitud_foto', 'en', true),
-  (7, 400, 'precio|precios|cuesta*|cuanto*|cuanta*|vale|valen|valor|costo*|coste*', 'consulta_precio', 'es', true),
-  (8, 410, 'price*|pricing|cost*|how much|value', 'consulta_precio', 'en', true),
+  (5, 300, 'foto|fotos|imagen|imagenes|ver|verlo|verla|muestr*|mostra*', 'solicitud_foto', 'es', true),
+  (6, 310, 'photo*|picture*|pic|pics|image*|can i see|could i see|let me see|to see|see it|show me', 'solicitud_foto', 'en', true),
+  (7, 400, 'precio|precios|cuesta*|cuanto*|cuanta*|que vale|que valen|valor|costo|costos|coste|costes|costar*', 'consulta_precio',
+    'es', true),
+  (8, 410, 'price*|pricing|cost|costs|how much|value', 'consulta_precio', 'en', true),
   (9, 500, 'envio*|enviar*|envian|entrega*|domicilio*', 'consulta_envio', 'es', true),
   (10, 510, 'shipping|shipment*|ship|ships|delivery|deliver*', 'consulta_envio', 'en', true);
