@@ -74,6 +74,9 @@ TEST(Config, TheSupportVectorMachineHasTwoNames) {
 TEST(Config, AKeyThatWasMeantIsNamed) {
   EXPECT_EQ(Rejection(Number("max_feature", 5)).hint(), "did you mean \"max_features\"?");
   EXPECT_EQ(Rejection(Text("calibraton", "softmax")).hint(), "did you mean \"calibration\"?");
+  EXPECT_EQ(Rejection(Number("C", 1)).hint(), "did you mean \"c\"?");
+  EXPECT_EQ(Rejection(Number("MAX_FEATURES", 1)).hint(), "did you mean \"max_features\"?");
+  EXPECT_EQ(Rejection(Number("d", 1)).hint(), "remove the key");
   const Error far = Rejection(Number("frobnicate", 5));
   EXPECT_EQ(far.hint(), "remove the key");
   EXPECT_NE(far.detail().find("word_ngrams"), std::string::npos);

@@ -16,6 +16,13 @@ namespace {
 
 using Type = ConfigValue::Type;
 
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
 // Levenshtein distance of two short names.
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -67,10 +74,13 @@ void RejectConfigKey(std::string_view key, std::span<const char* const> known, s
   const char* closest = nullptr;
   size_t distance = 0;
   std::string list;
+  const std::string lower = LowerCase(key.substr(0, 41));
   for (const char* name : known) {
     list += (list.empty() ? "" : ", ") + std::string(name);
-    if (key.size() < 2 || key.size() > 40) continue;
-    const size_t d = EditDistance(key, name);
+    if (key.size() > 40) continue;
+    // Any letter is near any other: a key of one is meant only where the case alone is wrong, as in scikit-learn's "C".
+    const size_t d = EditDistance(lower, name);
+    if (key.size() < 2 && d > 0) continue;
     if (closest == nullptr || d < distance) closest = name, distance = d;
   }
   const bool close = closest != nullptr && distance <= std::max<size_t>(2, std::string_view(closest).size() / 3);
