@@ -176,6 +176,7 @@ select train_forecast('bad', 'select current_date as ds, 1 as y', '{"min_value":
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"regressors": ["price"]}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"regressors": ["y"]}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"holidays": "no_such_table"}');
+select train_forecast('bad', 'select current_date as ds, 1 as y', '{"holidays": "pg_class"}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"holidays": "select 1 as ds, 2 as holiday"}');
 select train_forecast('', 'select current_date as ds, 1 as y');
 select train_intent_model('ventas');

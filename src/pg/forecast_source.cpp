@@ -209,7 +209,7 @@ void read_holidays(const char* holidays, retrain::ForecastTrainer* trainer) {
   // A name has no white space outside quotes; a query has.
   const bool is_query = pg_strncasecmp(holidays, "select", 6) == 0 || pg_strncasecmp(holidays, "with", 4) == 0 ||
                         strpbrk(holidays, " \t\r\n(") != nullptr;
-  const char* query = is_query ? holidays : psprintf("select ds, holiday from %s", holidays);
+  const char* query = is_query ? holidays : psprintf("select * from %s", holidays);
   read_source(query, false, "select day as ds, name as holiday from my_holidays", {describe_timed, add_timed, &source});
 }
 

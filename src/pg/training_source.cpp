@@ -86,6 +86,14 @@ static void find_embedding(TupleDesc desc, Source* source) {
            errhint("select the embedding in the query, or set embedding_column to null")));
 }
 
+static void embedding_context(void* column) {
+  errcontext("column \"%s\" of p_source", static_cast<const char*>(column));
+  if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION) return;
+  errcode(ERRCODE_INVALID_PARAMETER_VALUE);
+  errdetail("Column \"%s\" of p_source is the embedding_column.", static_cast<const char*>(column));
+  errhint("name a column whose values are lists of numbers: real[], float8[] or vector");
+}
+
 // The row's embedding as real[], or null. pgvector writes [1,2], arrays write {1,2}.
 static ArrayType* embedding_column(const Source& source, HeapTuple tuple, TupleDesc desc) {
   bool is_null;
@@ -98,7 +106,13 @@ static ArrayType* embedding_column(const Source& source, HeapTuple tuple, TupleD
     char* numbers = OidOutputFunctionCall(source.embedding_output, value);
     const size_t length = strlen(numbers);
     if (length >= 2 && numbers[0] == '[' && numbers[length - 1] == ']') numbers[0] = '{', numbers[length - 1] = '}';
+    ErrorContextCallback context;
+    context.callback = embedding_context;
+    context.arg = const_cast<char*>(source.embedding_name);
+    context.previous = error_context_stack;
+    error_context_stack = &context;
     array = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, numbers, FLOAT4OID, -1));
+    error_context_stack = context.previous;
   }
   if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
     ereport(ERROR,
