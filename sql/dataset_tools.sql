@@ -107,6 +107,20 @@ select import_training_dataset('{}', p_source => 'elsewhere');
 select import_training_dataset('{}', p_model_name => '');
 \echo :LAST_ERROR_SQLSTATE
 
+-- a model that is nothing but inserted messages can be asked about before its first training
+insert into ai_training_data (model_name, user_message, ai_response, detected_intent, quality_score)
+select 'moved', format('%s número %s', t, n), 'r', t, 5 from unnest('{factura,pedido}'::text[]) t, generate_series(1, 12) n;
+select count(*) from ai_models where model_name = 'moved';
+select get_dataset_stats('moved') ->> 'total' as total, clean_dataset('moved') ->> 'removed' as removed,
+  (select count(*) from export_training_dataset(p_model_name => 'moved')) as lines,
+  export_modelfile(p_model_name => 'moved', p_limit => 1) ~ 'MESSAGE user' as modelfile,
+  (select count(*) from find_label_issues('moved')) as issues;
+select r ->> 'due' as due, r ->> 'reason' as reason, r ->> 'threshold' as threshold from should_retrain('moved') r;
+insert into ai_models (model_name) values ('fresh');
+select p.key, p.value
+from jsonb_each(to_jsonb(retrain_policy('moved'))) p, ai_models m
+where m.model_name = 'fresh' and p.key <> 'model_name' and p.value <> 'null' and p.value is distinct from to_jsonb(m) -> p.key;
+
 -- one model's people see, change and import that model alone
 create role regress_retrain_d;
 select grant_retrain_access('regress_retrain_d', 'trainer', 'flat') ->> 'success' as ok;

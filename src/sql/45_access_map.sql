@@ -43,6 +43,7 @@ as $function$
     ('function', 'retrain_known_words', 'execute', null, array['reader']),
     ('function', 'retrain_review_pool', 'execute', null, array['reader']),
     ('function', 'retrain_require_messages', 'execute', null, array['reader']),
+    ('function', 'retrain_policy', 'execute', null, array['reader']),
     ('function', 'retrain_check_count', 'execute', null, array['reader']),
     ('function', 'retrain_requested', 'execute', null, array['reader']),
     ('function', 'retrain_versions_trained_on', 'execute', null, array['reader']),

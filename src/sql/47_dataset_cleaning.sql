@@ -20,7 +20,7 @@ declare
   v_conflicting bigint;
   v_rejected bigint := 0;
 begin
-  perform @extschema@.retrain_require_model(p_model_name);
+  perform @extschema@.retrain_require_messages(p_model_name);
   if p_dry_run is null then
     raise exception 'p_dry_run is null'
       using errcode = 'invalid_parameter_value', hint = 'Pass false to reject the rows, true to see them first.';

@@ -24,7 +24,7 @@ create function @extschema@.retrain_export_rows(
   set jit = off
 as $function$
 begin
-  perform @extschema@.retrain_require_model(p_model_name);
+  perform @extschema@.retrain_require_messages(p_model_name);
   if p_min_quality not between 1 and 5 then
     raise exception 'p_min_quality is out of range'
       using errcode = 'invalid_parameter_value', detail = format('The score given is %s.', p_min_quality),

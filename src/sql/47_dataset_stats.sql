@@ -7,7 +7,7 @@ create function @extschema@.get_dataset_stats(p_model_name text default 'default
   set jit = off
 as $function$
 begin
-  perform @extschema@.retrain_require_model(p_model_name);
+  perform @extschema@.retrain_require_messages(p_model_name);
   return (
     with rows as materialized (
       select d.category, d.quality_score, d.dataset_status, d.source,

@@ -11,11 +11,9 @@ create function @extschema@.retrain_begin_label_issues(
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  perform @extschema@.retrain_require_model(p_model_name);
   model_name := p_model_name;
   select m.config, m.human_weight into effective_config, human_weight
-  from @extschema@.ai_models m
-  where m.model_name = p_model_name;
+  from @extschema@.retrain_policy(p_model_name) m;
   rows_query := format(
     'select q.text, q.intent, q.weight, ''train''::pg_catalog.text as split, q.created_at, q.human from (%s) q',
     @extschema@.retrain_rows_query(p_model_name));

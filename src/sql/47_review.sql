@@ -15,18 +15,6 @@ begin
 end
 $function$;
 
--- Refuses a model that is unknown altogether. Rows that were inserted by hand may be all there is of one.
-create function @extschema@.retrain_require_messages(p_model_name text) returns void
-  language plpgsql stable parallel safe
-  set search_path = pg_catalog, pg_temp
-as $function$
-begin
-  if not exists (select from @extschema@.ai_training_data d where d.model_name = p_model_name) then
-    perform @extschema@.retrain_require_model(p_model_name);
-  end if;
-end
-$function$;
-
 -- The words of the labelled texts, for the strategy novelty; the newest 50 000 rows stand for all.
 create function @extschema@.retrain_known_words(p_model_name text) returns setof text
   language plpgsql stable parallel safe cost 100000 rows 10000

@@ -44,8 +44,7 @@ declare
   v_source_error text;
   v_reason text;
 begin
-  perform @extschema@.retrain_require_model(p_model_name);
-  select m.* into v_model from @extschema@.ai_models m where m.model_name = p_model_name;
+  v_model := @extschema@.retrain_policy(p_model_name);
   select r.id, r.created_at, r.completed_at,
     -- A forecast says how many rows it was given: not every one is a sample, and a period may have several.
     coalesce((r.dataset_filters ->> 'rows')::bigint,

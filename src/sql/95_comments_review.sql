@@ -71,6 +71,8 @@ comment on function @extschema@.retrain_check_count(text, integer, integer, inte
   'Internal: refuses a number that is out of range.';
 comment on function @extschema@.retrain_require_messages(text) is
   'Internal: refuses a model that has neither a row of its own nor messages.';
+comment on function @extschema@.retrain_policy(text) is
+  'Internal: a model''s row, or of a model that is messages only the one that its first training makes.';
 comment on function @extschema@.retrain_predict_texts(text[], text, integer, bigint) is
   'Internal: predict_intents() that answers null where the version needs an embedding.';
 comment on function @extschema@.retrain_known_words(text) is 'Internal: the words of a model''s reviewed texts.';

@@ -242,6 +242,7 @@ insert into calls values
   ('retrain_phrases', 'retrain_phrases(''x'')'),
   ('retrain_predict_texts', 'retrain_predict_texts(''{x}'', [model], 1)'),
   ('retrain_progress', 'retrain_progress()'),
+  ('retrain_policy', 'retrain_policy([model])'),
   ('retrain_prune_versions', 'retrain_prune_versions([model])'),
   ('retrain_purge_job_runs', 'retrain_purge_job_runs()'),
   ('retrain_report_measure', 'retrain_report_measure(''{"rows": 1}'', ''rows'')'),
