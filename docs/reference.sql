@@ -12,8 +12,11 @@ create temporary view reference_cells as
 select 'Functions' as section, p.proname::text collate "C" as place,
   array[
     format('`%s(%s)`', p.proname, case when p.pronargs > 0
-      then replace(lower(regexp_replace(a.arguments, '::[a-z ]+', '', 'g')), ' default ', ' = ') end),
-    format('`%s`', case when r.result = 'record' then format('record (%s)', replace(lower(a.arguments), 'out ', ''))
+      then replace(lower(regexp_replace(a.arguments, '::[a-z ]+(\[\])?|, OUT .*', '', 'g')), ' default ', ' = ') end),
+    format('`%s`', case when r.result = 'record' then format('record (%s)', (
+        select string_agg(substr(argument, 5), ', ')
+        from regexp_split_to_table(lower(a.arguments), ', ') argument
+        where argument ~ '^out '))
       else regexp_replace(replace(r.result, 'timestamp with time zone', 'timestamptz'), '^table', 'table ') end),
     obj_description(p.oid, 'pg_proc')] as cells
 from reference_members m
