@@ -75,7 +75,6 @@ select attempt('{"word_ngrams": [5, 5], "char_ngrams": [1, 8], "min_df": 0.5, "m
 select attempt('{"word_ngrams": false, "char_ngrams": [0, 0], "text_stats": true, "strip_accents": false}');
 select attempt('{"strip_accents": true, "calibration": "none", "folds": 20, "seed": 9007199254740991, "split": [1, 0, 0]}');
 select attempt('{"classifier": "linear_svc"}');
-select attempt('{"classifier": "linear_svm"}');
 
 \echo a refused configuration leaves nothing behind, an accepted one stays with the model
 delete from ai_training_runs;

@@ -64,13 +64,6 @@ TEST(Config, NetworksNeedTheirCalibration) {
   }
 }
 
-TEST(Config, TheSupportVectorMachineHasTwoNames) {
-  EXPECT_EQ(Parse({}).classifier, "linear_svc");
-  for (const char* name : {"linear_svc", "linear_svm"}) {
-    EXPECT_EQ(Parse({Text("classifier", "logistic_regression"), Text("classifier", name)}).classifier, "linear_svc");
-  }
-}
-
 TEST(Config, AKeyThatWasMeantIsNamed) {
   EXPECT_EQ(Rejection(Number("max_feature", 5)).hint(), "did you mean \"max_features\"?");
   EXPECT_EQ(Rejection(Text("calibraton", "softmax")).hint(), "did you mean \"calibration\"?");

@@ -114,13 +114,12 @@ const Parameter kParameters[] = {
      "choose c, word_ngrams and char_ngrams by cross-validation; the version records the choice and what was tried",
      [](IntentConfig& c, const ConfigValue& v) { return SetBool(v, c.tune); },
      [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.tune); }},
-    {"classifier", "text", "linear_svc (or linear_svm) | logistic_regression", "linear classifier trained on the features",
+    {"classifier", "text", "linear_svc | logistic_regression", "linear classifier trained on the features",
      [](IntentConfig& c, const ConfigValue& v) {
        if (v.type != Type::kString) return false;
-       const std::string_view wanted = v.string == "linear_svm" ? "linear_svc" : v.string;
        for (const auto& entry : Classifiers()) {
-         if (wanted != entry.name) continue;
-         c.classifier = entry.name;
+         if (v.string != entry.name) continue;
+         c.classifier = v.string;
          return true;
        }
        return false;
