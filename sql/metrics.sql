@@ -106,6 +106,38 @@ select create_metrics_snapshot('monthly', 'kolkata') is not null as made;
 select period_start = date_trunc('month', now()) as local_month from ai_metrics_snapshots where model_name = 'kolkata';
 set timezone = 'UTC';
 
+-- clocks that skip midnight or show it twice: every moment is in one period, and periods touch
+set timezone = 'America/Santiago';
+select * from retrain_period('daily', '2026-09-06 15:00');
+select * from retrain_period('daily', '2026-04-04 23:30-04');
+set timezone = 'America/Havana';
+select * from retrain_period('daily', '2026-11-01 00:30-04');
+select * from retrain_period('monthly', '2026-11-01 00:30-04');
+select * from retrain_period('hourly', '2026-11-01 00:30-04');
+set timezone = 'UTC';
+create function seams(p_zone text) returns table (period_type text, holes bigint) language plpgsql as $$
+begin
+  perform set_config('timezone', p_zone, true);
+  return query
+  select t.type, count(*) filter (where p.period_start is distinct from p.last_end and p.period_start <> p.last_start
+    or t.at < p.period_start or t.at >= p.period_end)
+  from (
+    select u.type, s.at
+    from unnest('{hourly,daily,weekly,monthly}'::text[]) u (type),
+      generate_series('2022-01-01 00:30Z'::timestamptz, '2023-02-01', case u.type when 'hourly' then interval '1 hour' else '30 minutes' end) s (at)
+  ) t,
+  lateral (
+    select n.period_start, n.period_end, l.period_start as last_start, l.period_end as last_end
+    from retrain_period(t.type, t.at) n, retrain_period(t.type, t.at - interval '30 minutes') l
+  ) p
+  group by t.type;
+end
+$$;
+select z, sum(holes) as holes from unnest('{America/Mexico_City,America/Santiago,America/Havana,Asia/Kathmandu,Europe/Madrid,Asia/Beirut}'::text[]) z, seams(z)
+group by z order by z;
+drop function seams;
+set timezone = 'UTC';
+
 -- plans: a period is read from its index alone, however many rows the table has
 insert into ai_training_data (user_message, detected_intent, confidence_score, created_at, model_name, intent_correct)
 select 'm' || i, 'intent_' || i % 20, i % 101, now() - (i % 365) * interval '1 day', 'big', case when i % 50 = 0 then i % 100 = 0 end

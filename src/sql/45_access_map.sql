@@ -194,6 +194,7 @@ as $function$
     ('function', 'retrain_take_snapshots', 'execute', null, array['trainer']),
     ('function', 'create_metrics_snapshot', 'execute', null, array['trainer']),
     ('function', 'check_alerts', 'execute', null, array['trainer']),
+    ('function', 'retrain_period', 'execute', null, array['trainer']),
     ('function', 'retrain_write_snapshot', 'execute', null, array['trainer']),
     ('table', 'ai_metrics_snapshots', 'insert', null, array['trainer']),
     ('table', 'ai_metrics_snapshots', 'update', null, array['trainer']),

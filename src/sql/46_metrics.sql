@@ -390,6 +390,39 @@ begin
 end
 $function$;
 
+-- The hour, day, week from Monday or month that a time is in, by the clocks of the session's time zone. Where they skip
+-- midnight a day begins when they go on, and where they show it twice, the first time: days touch and never overlap.
+create function @extschema@.retrain_period(
+  p_period_type text,
+  p_at timestamptz,
+  out period_start timestamptz,
+  out period_end timestamptz)
+  language plpgsql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_unit text := case p_period_type when 'hourly' then 'hour' when 'daily' then 'day' when 'weekly' then 'week'
+    when 'monthly' then 'month' end;
+  v_first timestamp := date_trunc(v_unit, p_at::timestamp);
+  v_next timestamp := v_first + ('1 ' || v_unit)::interval;
+begin
+  if v_unit = 'hour' then
+    period_start := date_trunc(v_unit, p_at);
+    period_end := period_start + interval '1 hour';
+    return;
+  end if;
+  period_start := v_first::timestamptz;
+  period_end := v_next::timestamptz;
+  -- Of a time that comes twice, the cast takes the second.
+  if (period_start - interval '1 hour')::timestamp = v_first then
+    period_start := period_start - interval '1 hour';
+  end if;
+  if (period_end - interval '1 hour')::timestamp = v_next then
+    period_end := period_end - interval '1 hour';
+  end if;
+end
+$function$;
+
 -- Stores the snapshot of the period that now is in, and brings earlier ones to their end that were taken before it.
 -- Periods begin at the hour, day, Monday or month of the session's time zone.
 create function @extschema@.create_metrics_snapshot(
@@ -400,19 +433,19 @@ create function @extschema@.create_metrics_snapshot(
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_unit text := case p_period_type when 'hourly' then 'hour' when 'daily' then 'day' when 'weekly' then 'week'
-    when 'monthly' then 'month' end;
   v_start timestamptz;
+  v_end timestamptz;
   v_open record;
 begin
-  if v_unit is null then
+  if p_period_type is null or p_period_type not in ('hourly', 'daily', 'weekly', 'monthly') then
     raise exception 'p_period_type is not a known period'
       using errcode = 'invalid_parameter_value',
         detail = format('The period given is %s.', coalesce('"' || p_period_type || '"', 'null')),
         hint = 'Use hourly, daily, weekly or monthly.';
   end if;
   perform @extschema@.retrain_ensure_model(p_model_name);
-  v_start := date_trunc(v_unit, clock_timestamp());
+  select p.period_start, p.period_end into v_start, v_end
+  from @extschema@.retrain_period(p_period_type, clock_timestamp()) p;
   for v_open in
     select s.period_start, s.period_end
     from @extschema@.ai_metrics_snapshots s
@@ -422,7 +455,6 @@ begin
   loop
     perform @extschema@.retrain_write_snapshot(p_period_type, p_model_name, v_open.period_start, v_open.period_end);
   end loop;
-  return @extschema@.retrain_write_snapshot(
-    p_period_type, p_model_name, v_start, v_start + ('1 ' || v_unit)::interval);
+  return @extschema@.retrain_write_snapshot(p_period_type, p_model_name, v_start, v_end);
 end
 $function$;

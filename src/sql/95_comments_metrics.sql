@@ -71,6 +71,8 @@ comment on function @extschema@.retrain_message_counts(text, timestamptz, timest
 comment on function @extschema@.retrain_confused_intents(text, timestamptz, timestamptz, integer) is
   'Internal: the most frequent corrections of a period.';
 comment on function @extschema@.retrain_write_snapshot(text, text, timestamptz, timestamptz) is
+comment on function @extschema@.retrain_period(text, timestamptz) is
+  'Internal: the period that a time is in.';
   'Internal: computes and stores one snapshot.';
 comment on function @extschema@.retrain_metric_values(text, interval) is
   'Internal: the values that rules are about.';

@@ -329,6 +329,7 @@ insert into calls values
   ('retrain_parse_metrics', 'retrain_parse_metrics(''["a"]'')'),
   ('retrain_parse_variants', 'retrain_parse_variants(jsonb_build_array(''a'', jsonb_build_object(''name'', ''b'', ''model_version_id'', [version])), [model])'),
   ('retrain_percent_range', 'retrain_percent_range(1, 0, 2)'),
+  ('retrain_period', 'retrain_period(''daily'', now())'),
   ('retrain_refuse_name', 'retrain_refuse_name(''x'', ''a'', ''{a}'')'),
   ('retrain_sample_ratio', 'retrain_sample_ratio(''{1,1}'', ''{1,1}'')'),
   ('retrain_significant', 'retrain_significant(1)'),
