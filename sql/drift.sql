@@ -59,6 +59,20 @@ select aspect, round(p_value::numeric, 6) as p, round(p_adjusted::numeric, 6) as
 from detect_drift() order by p_value;
 rollback;
 
+-- a single message of a new intent is none, many are
+begin;
+insert into ai_training_data (user_message, detected_intent, model_name, created_at)
+select 'x', case when i <= 0.6 * n then 'often' when i < n then 'seldom' else 'new' end, 'sparse', now() - age * interval '1 day'
+from (values (50, 1), (6000, 10)) s (n, age), generate_series(1, n) i;
+select verdict, round(p_value::numeric, 4) as p, detail ->> 'degrees_of_freedom' as df from detect_drift('sparse') where aspect = 'labels';
+update ai_training_data set detected_intent = 'seldom' where model_name = 'sparse' and detected_intent = 'new';
+update ai_training_data set detected_intent = 'new'
+where id in (select id from ai_training_data where model_name = 'sparse' and created_at > now() - interval '7 days' and detected_intent = 'seldom' limit 6);
+select verdict, p_value < 1e-9 as tiny, detail ->> 'degrees_of_freedom' as df from detect_drift('sparse') where aspect = 'labels';
+update ai_training_data set detected_intent = 'often' where model_name = 'sparse' and detected_intent = 'seldom';
+select verdict, p_value < 1e-9 as tiny, detail ->> 'degrees_of_freedom' as df from detect_drift('sparse') where aspect = 'labels';
+rollback;
+
 -- one label, no confidence, no words
 insert into ai_training_data (user_message, detected_intent, model_name, created_at)
 select '', 'only', 'plain', now() - i * interval '1 hour' from generate_series(1, 400) i;

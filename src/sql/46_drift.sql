@@ -116,8 +116,8 @@ $function$;
 -- Compares the live messages of the last p_window with those of the p_baseline before it.
 --   new_words   a message has a word that no other message of the baseline has. Good's leave-one-out rate in the
 --               baseline against the rate in the window; two-proportion z-test. Effect: difference of the shares.
---   labels      counts of detected intents; chi-square test of homogeneity, the rare ones pooled until each cell expects
---               at least five. Effect: population stability index.
+--   labels      counts of detected intents; chi-square test of homogeneity, the rare ones pooled until each cell has or
+--               expects at least five on the smaller side. Effect: population stability index.
 --   confidence  confidence_score; two-sample Kolmogorov-Smirnov test. Effect: its D.
 -- A test below 50 messages on either side is insufficient and not counted by the correction.
 create function @extschema@.retrain_drift(p_model_name text, p_window interval, p_baseline interval)
@@ -231,9 +231,22 @@ begin
   ), cells as (
     select l.intent, l.n1, l.n0, t.t1, t.t0, t.t, (l.n1 + l.n0) * least(t.t1, t.t0) / t.t < 5 as rare
     from labels l, totals t
-  ), pooled as (
-    select case when c.rare then null else c.intent end as intent, sum(c.n1) as n1, sum(c.n0) as n0, c.t1, c.t0, c.t
+  ), pool as (
+    -- Where even all the rare ones together are too few, one message of a new intent would be drift: the least common
+    -- intent joins them.
+    select sum(c.n1 + c.n0) * least(c.t1, c.t0) / c.t < 5
+      and case when c.t1 <= c.t0 then sum(c.n1) else sum(c.n0) end < 5 as sparse
     from cells c
+    where c.rare
+    group by c.t1, c.t0, c.t
+  ), pooled as (
+    select case when c.rare or c.joins then null else c.intent end as intent, sum(c.n1) as n1, sum(c.n0) as n0,
+      c.t1, c.t0, c.t
+    from (
+      select c.*, p.sparse and row_number() over (partition by c.rare order by c.n1 + c.n0, c.intent) = 1 as joins
+      from cells c
+      left join pool p on true
+    ) c
     group by 1, c.t1, c.t0, c.t
   ), terms as (
     select p.*, (p.n1 + p.n0) * p.t1 / p.t as e1, (p.n1 + p.n0) * p.t0 / p.t as e0,
