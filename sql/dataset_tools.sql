@@ -120,6 +120,24 @@ insert into ai_models (model_name) values ('fresh');
 select p.key, p.value
 from jsonb_each(to_jsonb(retrain_policy('moved'))) p, ai_models m
 where m.model_name = 'fresh' and p.key <> 'model_name' and p.value <> 'null' and p.value is distinct from to_jsonb(m) -> p.key;
+-- no function reads a backslash as the session's settings say
+insert into ai_training_data (user_message, detected_intent, ai_response, confidence_score, quality_score, model_name)
+values ('uno, "dos"', 'a', 'sí', 90, 5, 'backslash'), ('tres', 'b|c', 'no', 80, 5, 'backslash');
+select retrain_ensure_model('backslash');
+create temp view written as
+select f, md5(string_agg(line, E'\n' order by line collate "C")), count(*) from unnest('{jsonl,chat_jsonl,csv}'::text[]) f,
+  lateral (select regexp_replace(e, '"(timestamp|created_at)": *"[^"]*"', '') from export_training_dataset(f, p_model_name => 'backslash') e) x (line) group by f
+union all select 'modelfile', md5(export_modelfile(p_model_name => 'backslash')), 1
+union all select 'report', md5(retrain_report_table('["a|b"]', '[["c|d"]]', 'markdown')), 1;
+create temp table before as select * from written;
+set standard_conforming_strings = off;
+select f, count from written except select f, count from before;
+select f, md5 from written except select f, md5 from before;
+select import_training_dataset(array['', '   ', '{"text": "cinco", "intent": "a", "confidence": "90.0"}', '{"text": "seis", "intent": "a", "confidence": "90x0"}'],
+  p_skip_invalid => true, p_model_name => 'backslash') - 'report' as imported;
+reset standard_conforming_strings;
+drop view written;
+drop table before;
 
 -- one model's people see, change and import that model alone
 create role regress_retrain_d;

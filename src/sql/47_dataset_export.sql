@@ -42,7 +42,7 @@ begin
   left join @extschema@.ai_labelled_data l on l.id = d.id and l.model_name = p_model_name
   cross join lateral (select coalesce(d.correct_response, d.ai_response)) a (response)
   where d.model_name = p_model_name
-    and d.user_message ~ '\S'
+    and d.user_message ~ '[^[:space:]]'
     and (p_min_quality is null or d.quality_score >= p_min_quality)
     and (p_only_reviewed is not true
       or d.corrected_by_human or d.intent_correct is not null or d.dataset_status in ('reviewed', 'approved'))
@@ -71,7 +71,7 @@ create function @extschema@.retrain_csv_field(p_value text) returns text
 as $function$
   select case
     when p_value is null then ''
-    when p_value ~ '[",\r\n]' then '"' || replace(p_value, '"', '""') || '"'
+    when p_value ~ E'[",\r\n]' then '"' || replace(p_value, '"', '""') || '"'
     else p_value end
 $function$;
 

@@ -56,7 +56,7 @@ begin
     error := 'the intent is "unknown"';
   elsif octet_length(intent) > 1024 then
     error := 'the intent has more than 1024 bytes';
-  elsif v_confidence !~ '^([0-9]{1,2}|100)(\.0+)?$' then
+  elsif v_confidence !~ '^([0-9]{1,2}|100)([.]0+)?$' then
     error := '"confidence" is not a whole number from 0 to 100';
   elsif v_quality !~ '^[1-5]$' then
     error := '"quality_score" is not a whole number from 1 to 5';
@@ -125,7 +125,7 @@ begin
     v_item := v_entry.item;
     v_error := null;
     -- The empty line at a file's end is none.
-    continue when v_entry.line ~ '^\s*$';
+    continue when v_entry.line ~ '^[[:space:]]*$';
     if v_entry.line is not null then
       begin
         v_item := v_entry.line::jsonb;

@@ -5,7 +5,7 @@ create function @extschema@.retrain_modelfile_text(p_text text) returns text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $function$
-  select '"""' || regexp_replace(replace(p_text, '"""', E'\'\'\''), '"$', '" ') || '"""'
+  select '"""' || regexp_replace(replace(p_text, '"""', ''''''''), '"$', '" ') || '"""'
 $function$;
 
 -- An Ollama Modelfile: the system prompt, the sampling parameters, and the best conversations as MESSAGE examples.

@@ -30,7 +30,7 @@ as $function$
 declare
   c_retry_after constant interval := '1 hour';
   -- The last semicolon with nothing but comments behind it.
-  c_end constant text := '^(.*);(\s|--[^\n]*(\n|$)|/\*([^*]|\*+[^*/])*\*+/)*$';
+  c_end constant text := E'^(.*);(\\s|--[^\\n]*(\\n|$)|/[*]([^*]|[*]+[^*/])*[*]+/)*$';
   v_model @extschema@.ai_models;
   v_last record;
   v_failed record;
@@ -100,7 +100,7 @@ begin
           if v_query !~ c_end then
             raise;
           end if;
-          v_query := regexp_replace(v_query, c_end, '\1');
+          v_query := regexp_replace(v_query, c_end, E'\\1');
         end;
       end loop;
       perform set_config('search_path', 'pg_catalog, pg_temp', true);

@@ -58,7 +58,7 @@ begin
     return query execute
       'select j.jobid, j.jobname::text, j.schedule, j.command, j.active '
       'from cron.job j '
-      'where j.jobname like ''pg\_retrain/%'' and j.database = current_database() and j.username = current_user '
+      'where j.jobname like ''pg!_retrain/%'' escape ''!'' and j.database = current_database() and j.username = current_user '
       'order by j.jobname';
   end if;
 end
@@ -89,7 +89,7 @@ begin
   if to_regclass('cron.job_run_details') is not null then
     execute
       'delete from cron.job_run_details d '
-      'where d.username = current_user and d.database = current_database() and d.command like ''%/* pg\_retrain */'' '
+      'where d.username = current_user and d.database = current_database() and d.command like ''%/* pg!_retrain */'' escape ''!'' '
       'and coalesce(d.end_time, d.start_time) < clock_timestamp() - $1'
     using p_keep;
     get diagnostics v_deleted = row_count;
@@ -132,7 +132,7 @@ begin
     perform @extschema@.retrain_require_model(p_model_name);
   end if;
   perform @extschema@.retrain_require_cron(v_command);
-  if split_part(regexp_replace(btrim(p_schedule), '\s+', ' ', 'g'), ' ', 3) like '*/%' then
+  if split_part(regexp_replace(btrim(p_schedule), '[[:space:]]+', ' ', 'g'), ' ', 3) like '*/%' then
     raise warning 'a step in the day of the month begins anew each month'
       using detail = format('The schedule given is "%s".', p_schedule),
         hint = 'Ask often and let auto_retrain_threshold decide.';

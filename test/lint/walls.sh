@@ -77,6 +77,8 @@ done
 # ---- SQL -------------------------------------------------------------------------------------------------------------
 check 'install modules create, they never replace' \
   "$(grep -niE 'create[[:space:]]+or[[:space:]]+replace|create[[:space:]]+([a-z]+[[:space:]]+)+if[[:space:]]+not[[:space:]]+exists' src/sql/*.sql || true)"
+check 'a backslash is in an E string, whatever standard_conforming_strings says' "$(
+  grep -nvE '^\\echo|^[[:space:]]*--' src/sql/*.sql | sed -E "s/E'[^']*'//g" | grep '[\\]' || true)"
 check 'every function in SQL or PL/pgSQL pins its search_path' "$(
   awk '
     FNR == 1 { inside = 0 }
