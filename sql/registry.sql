@@ -119,6 +119,11 @@ update ai_training_runs set per_intent_metrics = '{"alpha": {"f1": 1, "recall": 
 where run_name = 'second';
 select line from ai_training_runs r, string_to_table(training_report(r.id, 'text'), E'\n') line
 where r.run_name = 'second' and line ~ '^(alpha|recent)';
+-- measures of any size
+update ai_training_runs set gate = '{"promote": true, "candidate": {"rows": 9, "mae": 3342609987277554000000000, "rmse": 0.0000123, "r2": -25}}'
+where run_name = 'second';
+select line from ai_training_runs r, string_to_table(training_report(r.id, 'text'), E'\n') line
+where r.run_name = 'second' and line ~ '^all';
 rollback;
 
 -- drop, and keep as many as told

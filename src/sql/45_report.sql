@@ -34,15 +34,19 @@ as $function$
   from lines l
 $function$;
 
+-- Whole numbers as they are, others with four decimals; what these would not show, in few digits.
 create function @extschema@.retrain_report_number(p_number jsonb) returns text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $function$
   select case jsonb_typeof(p_number)
-    when 'number' then
-      case when (p_number #>> '{}')::numeric % 1 = 0 and abs((p_number #>> '{}')::numeric) > 1
-        then ((p_number #>> '{}')::numeric)::bigint::text
-        else round((p_number #>> '{}')::numeric, 4)::text end
+    when 'number' then (
+      select case
+        when abs(n.x) >= 1e15 then btrim(to_char(n.x, '9.99999EEEE'))
+        when n.x % 1 = 0 and abs(n.x) > 1 then round(n.x)::text
+        when n.x <> 0 and abs(n.x) < 0.00005 then btrim(to_char(n.x, '9.999EEEE'))
+        else round(n.x, 4)::text end
+      from (select (p_number #>> '{}')::numeric) n (x))
     when 'null' then null
     else p_number #>> '{}' end
 $function$;
