@@ -284,6 +284,22 @@ drop owned by regress_retrain_giver cascade;
 drop schema regress_given;
 drop role regress_retrain_giver;
 
+-- levels end with DROP OWNED: another role of the same name has what it is granted, no more
+create role regress_retrain_again;
+select grant_retrain_access('regress_retrain_again', 'admin', 'a') ->> 'success' as granted;
+drop owned by regress_retrain_again;
+drop role regress_retrain_again;
+create role regress_retrain_again;
+select grant_retrain_access('regress_retrain_again', l, 'b') ->> 'success' as granted from unnest('{predictor,reader}'::text[]) l;
+select level, model_name from ai_access_grants where role_name = 'regress_retrain_again' order by level;
+select has_function_privilege('regress_retrain_again', 'rollback_model(text, integer)', 'execute') as administers;
+select revoke_retrain_access('regress_retrain_again') ->> 'revoked' as revoked;
+drop role regress_retrain_again;
+select grant_retrain_access('public', 'reader');
+\echo :LAST_ERROR_SQLSTATE
+select revoke_retrain_access(null);
+\echo :LAST_ERROR_SQLSTATE
+
 -- taken back, nothing holds the roles
 select revoke_retrain_access(r) from unnest(array['regress_retrain_a', 'regress_retrain_b', 'regress_retrain_all',
   'regress_retrain_predictor', 'regress_retrain_admin', 'regress_retrain_nobody']) r;

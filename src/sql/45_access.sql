@@ -95,6 +95,27 @@ begin
 end
 $function$;
 
+-- Forgets the levels of a role that no longer has a single right of ours: they were taken away by DROP OWNED, or the role is
+-- another of the same name. What is granted now must not bring them back. Every level reads ai_access_scope.
+-- SECURITY DEFINER, since they may be levels on models that are not the caller's. It acts on rows without effect alone.
+create function @extschema@.retrain_forget_lost_access(p_role text) returns void
+  language plpgsql volatile parallel unsafe security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  -- The levels and the rights of others are written together, under this lock.
+  perform @extschema@.retrain_lock('', 2);
+  delete from @extschema@.ai_access_grants g
+  where g.role_name = p_role
+    and not exists (
+      select
+      from pg_class c
+      cross join lateral aclexplode(c.relacl) x
+      join pg_roles r on r.oid = x.grantee
+      where c.reltype = pg_typeof(null::@extschema@.ai_access_scope) and r.rolname = p_role);
+end
+$function$;
+
 create function @extschema@.grant_retrain_access(
   p_role text,
   p_level text,
@@ -110,11 +131,14 @@ begin
         hint = 'Use reader, predictor, recorder, reviewer, trainer or admin.';
   end if;
   if not exists (select from pg_roles r where r.rolname = p_role) then
-    raise exception 'role "%" does not exist', coalesce(p_role, 'null') using errcode = 'undefined_object';
+    raise exception 'role "%" does not exist', coalesce(p_role, 'null')
+      using errcode = 'undefined_object', detail = 'Levels are given to roles of this server, not to PUBLIC.',
+        hint = 'The view pg_roles lists them, spelled as p_role has to be.';
   end if;
   if p_model_name is not null then
     perform @extschema@.retrain_check_model_name(p_model_name);
   end if;
+  perform @extschema@.retrain_forget_lost_access(p_role);
   insert into @extschema@.ai_access_grants (role_name, level, model_name)
   values (p_role::name, p_level, p_model_name)
   on conflict do nothing;
@@ -135,7 +159,9 @@ declare
   v_revoked bigint;
 begin
   if p_role is null then
-    raise exception 'p_role is null' using errcode = 'invalid_parameter_value';
+    raise exception 'p_role is null'
+      using errcode = 'invalid_parameter_value', detail = 'It says whose levels to take back.',
+        hint = 'The table ai_access_grants lists the roles.';
   end if;
   if p_level not in ('reader', 'predictor', 'recorder', 'reviewer', 'trainer', 'admin') then
     raise exception 'p_level is not a known level'

@@ -277,6 +277,7 @@ as $function$
     ('function', 'grant_retrain_access', 'execute', null, array['admin']),
     ('function', 'revoke_retrain_access', 'execute', null, array['admin']),
     ('function', 'retrain_sync_access', 'execute', null, array['admin']),
+    ('function', 'retrain_forget_lost_access', 'execute', null, array['admin']),
     ('table', 'ai_access_grants', 'select', null, array['admin']),
     ('table', 'ai_access_grants', 'insert', array['role_name', 'level', 'model_name'], array['admin']),
     ('table', 'ai_access_grants', 'delete', null, array['admin']),

@@ -3,6 +3,8 @@
 -- SECURITY DEFINER functions, each with its reason. Everything else runs as its caller.
 --   retrain_sync_access   only the owner may GRANT; it acts on the rows of ai_access_grants and on nothing its caller
 --                         says, and row-level security decides who may write those rows.
+--   retrain_forget_lost_access
+--                         levels that have no effect any more may be on models that the caller cannot see.
 --   retrain_training_data_after_delete
 --                         corrections leave with their row, though no level may delete them; only the trigger runs it.
 -- Views that read with their owner's rights (not security_invoker), each with its reason.

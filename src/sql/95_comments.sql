@@ -176,6 +176,8 @@ comment on function @extschema@.retrain_unrestricted() is
   'Internal: whether row-level security spares the current user.';
 comment on function @extschema@.retrain_visible_models() is
   'Internal: the models whose rows the current user may read; null means all.';
+comment on function @extschema@.retrain_forget_lost_access(text) is
+  'Internal: forgets the levels of a role that has none of their rights any more.';
 comment on function @extschema@.retrain_sync_access(text) is
   'Internal: makes a role''s rights on the extension what its rows in ai_access_grants say.';
 comment on function @extschema@.retrain_check_model_name(text) is 'Internal: refuses a name that is no model name.';
