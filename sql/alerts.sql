@@ -71,6 +71,10 @@ insert into ai_alert_rules (rule_name, metric, direction, target, critical) valu
 insert into ai_alert_rules (rule_name, metric, direction, target, critical) values ('x', 'f1_score', 'above', 'NaN', 0);
 insert into ai_alert_rules (rule_name, metric, direction, target, critical) values ('x', 'f1_score', 'above', 1, '-Infinity');
 insert into ai_alert_rules (rule_name, metric, direction, target, critical, period) values ('x', 'f1_score', 'above', 1, 0, '0');
+insert into ai_alert_rules (rule_name, metric, direction, target, critical, period) values ('x', 'f1_score', 'above', 1, 0, '1001 years');
+insert into ai_alert_rules (rule_name, metric, direction, target, critical, period) values ('x', 'avg_confidence', 'above', 75, 60, '1000 years');
+select model_name, sample_rows from ai_metric_health where rule_name = 'x' order by 1;
+delete from ai_alert_rules where rule_name = 'x';
 insert into ai_alert_rules (rule_name, metric, direction, target, critical, min_rows) values ('x', 'f1_score', 'above', 1, 0, 0);
 insert into ai_alert_rules (rule_name, metric, direction, target, critical) values ('', 'f1_score', 'above', 1, 0);
 insert into ai_alert_rules (rule_name, metric, direction, target, critical) values ('a quick one', 'f1_score', 'above', 1, 0);

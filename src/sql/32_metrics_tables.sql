@@ -41,7 +41,7 @@ create table @extschema@.ai_alert_rules (
   direction text not null check (direction in ('above', 'below')),
   target double precision not null check (target not in ('NaN', 'Infinity', '-Infinity')),
   critical double precision not null check (critical not in ('NaN', 'Infinity', '-Infinity')),
-  period interval not null default '7 days' check (period > interval '0'),
+  period interval not null default '7 days' check (period > interval '0' and period <= interval '1000 years'),
   min_rows integer not null default 20 check (min_rows >= 1),
   enabled boolean not null default true,
   shipped boolean not null default false,
@@ -75,7 +75,10 @@ create table @extschema@.ai_alerts (
   sample_rows bigint not null,
   message text not null,
   created_at timestamptz not null default clock_timestamp(),
-  constraint ai_alerts_change_check check (status <> previous_status)
+  previous_id bigint,
+  constraint ai_alerts_change_check check (status <> previous_status),
+  -- One change follows another: what a transaction with an old snapshot would record a second time finds its place taken.
+  constraint ai_alerts_once_key unique (model_name, rule_name, previous_id)
 );
 
 create index ai_alerts_state_idx on @extschema@.ai_alerts (model_name, rule_name, id desc);

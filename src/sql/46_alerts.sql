@@ -51,15 +51,16 @@ as $function$
 declare
   v_health record;
   v_alert @extschema@.ai_alerts;
+  v_constraint text;
 begin
   -- One at a time: the statements below see what the one before has committed.
   perform @extschema@.retrain_lock('', 5);
   for v_health in
     select h.model_name, h.rule_name, h.metric, h.status, coalesce(l.status, 'ok') as previous_status, h.value,
-      h.direction, h.target, h.critical, h.sample_rows
+      h.direction, h.target, h.critical, h.sample_rows, coalesce(l.id, 0) as previous_id
     from @extschema@.ai_metric_health h
     left join lateral (
-      select a.status
+      select a.id, a.status
       from @extschema@.ai_alerts a
       where a.model_name = h.model_name and a.rule_name = h.rule_name
       order by a.id desc
@@ -69,13 +70,15 @@ begin
     order by h.model_name, h.rule_name
   loop
     insert into @extschema@.ai_alerts (
-      model_name, rule_name, metric, status, previous_status, value, direction, target, critical, sample_rows, message)
+      model_name, rule_name, metric, status, previous_status, value, direction, target, critical, sample_rows, message,
+      previous_id)
     values (
       v_health.model_name, v_health.rule_name, v_health.metric, v_health.status, v_health.previous_status,
       v_health.value, v_health.direction, v_health.target, v_health.critical, v_health.sample_rows,
       format('%s is %s: %s, wanted %s %s, critical %s %s', v_health.metric, v_health.status,
         round(v_health.value::numeric, 4)::real, v_health.direction, v_health.target,
-        case v_health.direction when 'above' then 'below' else 'above' end, v_health.critical))
+        case v_health.direction when 'above' then 'below' else 'above' end, v_health.critical),
+      v_health.previous_id)
     returning * into v_alert;
     -- Anybody may listen: the names and the state, at most 3 kB; the numbers are in the table.
     perform pg_notify('ai_alerts', jsonb_build_object('id', v_alert.id, 'model_name', v_alert.model_name,
@@ -83,6 +86,16 @@ begin
       'previous_status', v_alert.previous_status, 'created_at', v_alert.created_at)::text);
     return next v_alert;
   end loop;
+exception when unique_violation then
+  get stacked diagnostics v_constraint = constraint_name;
+  if v_constraint <> 'ai_alerts_once_key' then
+    raise;
+  end if;
+  -- The lock lets no two check at once; only a transaction whose snapshot is older than the lock gets here.
+  raise exception 'another session has recorded the same change of state'
+    using errcode = 'serialization_failure',
+      detail = 'This transaction does not see it.',
+      hint = 'Run the transaction again.';
 end
 $function$;
 

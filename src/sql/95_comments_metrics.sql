@@ -31,6 +31,7 @@ comment on column @extschema@.ai_alert_rules.min_rows is 'Messages below which t
 comment on column @extschema@.ai_alert_rules.shipped is 'Came with the extension and was never changed: not in a dump.';
 
 comment on table @extschema@.ai_alerts is 'Changes of state, each recorded once by check_alerts().';
+comment on column @extschema@.ai_alerts.previous_id is 'The change before this one of the same model and rule, 0 for the first.';
 comment on column @extschema@.ai_alerts.sample_rows is 'Messages, or test rows, that the value rests on.';
 
 comment on function @extschema@.get_ai_training_metrics(integer, text) is
@@ -70,9 +71,9 @@ comment on function @extschema@.retrain_message_counts(text, timestamptz, timest
   'Internal: the messages of a period, counted by intent and source.';
 comment on function @extschema@.retrain_confused_intents(text, timestamptz, timestamptz, integer) is
   'Internal: the most frequent corrections of a period.';
-comment on function @extschema@.retrain_write_snapshot(text, text, timestamptz, timestamptz) is
 comment on function @extschema@.retrain_period(text, timestamptz) is
   'Internal: the period that a time is in.';
+comment on function @extschema@.retrain_write_snapshot(text, text, timestamptz, timestamptz) is
   'Internal: computes and stores one snapshot.';
 comment on function @extschema@.retrain_metric_values(text, interval) is
   'Internal: the values that rules are about.';
