@@ -106,6 +106,15 @@ select create_metrics_snapshot('monthly', 'kolkata') is not null as made;
 select period_start = date_trunc('month', now()) as local_month from ai_metrics_snapshots where model_name = 'kolkata';
 set timezone = 'UTC';
 
+-- an answer that somebody has confirmed waits no more
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name)
+values ('one', 'x', 50, 'confirmed'), ('two', 'x', 50, 'confirmed'), ('three', 'x', 50, 'confirmed');
+update ai_training_data set intent_correct = true where model_name = 'confirmed' and user_message = 'one';
+update ai_training_data set intent_correct = false where model_name = 'confirmed' and user_message = 'two';
+select m -> 'pending_review' as pending_review, m -> 'reviewed' as reviewed from get_ai_training_metrics(30, 'confirmed') m;
+select pending, pending_uncertain, reviewed from ai_review_backlog where model_name = 'confirmed';
+select user_message from v_pending_review where model_name = 'confirmed';
+
 -- clocks that skip midnight or show it twice: every moment is in one period, and periods touch
 set timezone = 'America/Santiago';
 select * from retrain_period('daily', '2026-09-06 15:00');

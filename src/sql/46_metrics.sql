@@ -52,7 +52,7 @@ begin
     count(*) filter (where d.corrected_by_human),
     count(d.intent_correct),
     count(*) filter (where d.intent_correct),
-    count(*) filter (where d.dataset_status = 'pending' and not d.corrected_by_human),
+    count(*) filter (where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null),
     count(*) filter (where (d.corrected_by_human or d.intent_correct is not null or d.dataset_status = 'reviewed')
       and d.dataset_status not in ('approved', 'rejected')),
     count(*) filter (where d.dataset_status = 'approved')

@@ -163,17 +163,18 @@ where (select @extschema@.retrain_unrestricted())
   or e.model_name = any (array(
     select a.model_name from @extschema@.ai_access_scope a where a.level = 'reader'));
 
--- What waits for a reviewer, by the day it came in.
+-- What waits for a reviewer, by the day it came in. Whoever has confirmed an answer has reviewed it, as in v_pending_review.
 create view @extschema@.ai_review_backlog with (security_barrier = true) as
 select
   pg_catalog.date_trunc('day', d.created_at) as time,
   d.model_name,
-  pg_catalog.count(*) filter (where d.dataset_status = 'pending' and not d.corrected_by_human) as pending,
   pg_catalog.count(*) filter (
-    where d.dataset_status = 'pending' and not d.corrected_by_human
+    where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null) as pending,
+  pg_catalog.count(*) filter (
+    where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null
       and (d.confidence_score is null or d.confidence_score < 60)) as pending_uncertain,
   pg_catalog.min(d.created_at) filter (
-    where d.dataset_status = 'pending' and not d.corrected_by_human) as oldest_pending,
+    where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null) as oldest_pending,
   pg_catalog.count(*) filter (where d.intent_correct is not null) as reviewed,
   pg_catalog.count(*) filter (where d.corrected_by_human) as corrected
 from @extschema@.ai_training_data d
