@@ -118,6 +118,41 @@ TEST(ForecastTrainer, SaysHowGapsWereFilled) {
   }
 }
 
+// A shop of growing sales by day with errors in proportion to them, and `closed` on some days; the forecast of the next two weeks.
+SeriesForecast AfterClosing(int n, int first_closed, int last_closed, double closed) {
+  Rng rng(7);
+  ForecastTrainer trainer(Request());
+  for (int t = 0; t < n; ++t) {
+    const double y = 100 * std::exp(0.004 * t) * (1 + 0.3 * (t % 7 - 3) / 3.0) * (1 + 0.05 * Noise(rng));
+    const int64_t time = Day(2024, 1, 1) + t * kDay;
+    trainer.Add({"shop", time, time, t >= first_closed && t <= last_closed ? closed : y, {}});
+  }
+  const ForecastModel model(Finish(trainer).artifact);
+  return model.Forecast(*model.Find("shop"), 14, kLevels);
+}
+
+TEST(ForecastTrainer, LearnsSeriesThatReachZeroLate) {
+  for (const double late : {0.0, -3.0})
+    for (const int n : {200, 250})
+      for (const double yhat : AfterClosing(n, 190, 190, late).yhat) {
+        EXPECT_GT(yhat, 100) << n;
+        EXPECT_LT(yhat, 500) << n;
+      }
+}
+
+// Neither intervals of no width nor such as wide as the largest number.
+TEST(ForecastTrainer, IntervalsAreOfTheSizeOfTheErrorsAfterAStretchOfNothing) {
+  for (const double closed : {0.0, 0.001})
+    for (const auto& [first, last] : {std::pair{220, 235}, {260, 275}, {285, 299}}) {
+      const SeriesForecast forecast = AfterClosing(300, first, last, closed);
+      for (size_t i = 0; i < forecast.lower.size(); ++i) {
+        const double width = forecast.upper[i] - forecast.lower[i];
+        EXPECT_GT(width, 10) << closed << ", " << first;
+        EXPECT_LT(width, 3000) << closed << ", " << first;
+      }
+    }
+}
+
 TEST(ForecastTrainer, KeepsWithinItsLimits) {
   ForecastConfig config;
   config.min_value = 0;

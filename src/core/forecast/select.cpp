@@ -20,6 +20,8 @@ constexpr size_t kSmoothed = 4000;
 constexpr uint32_t kMostOrigins = 60;
 // How much worse than the best a method may be, and how much methods without a likelihood weigh beside one that has it.
 constexpr double kWorst = 1.35, kNoLikelihood = 0.5, kLeastPrior = 0.1;
+// A level that is so small a share of the mean of all values before it is no measure of errors.
+constexpr double kCollapsed = 0.1;
 
 enum class Role { kBest, kDamped, kTrendless, kOther };
 
@@ -202,7 +204,8 @@ void SeriesFitter::FitOthers() {
   const EtsFit* trendless = FitOfRole(fits_, Role::kTrendless);
   if (const EtsFit* best = FitOfRole(fits_, Role::kBest)) {
     best_aicc = best->aicc;
-    relative_ = best->shape.multiplicative_error;
+    // What was above zero in the head may not be so later, and nothing is in proportion to zero.
+    relative_ = best->shape.multiplicative_error && std::all_of(y_.begin(), y_.end(), [](double v) { return v > 0; });
   }
   const auto akaike = [best_aicc](const EtsFit& fit) { return kLeastPrior + Exp(-0.5 * (fit.aicc - best_aicc)); };
   for (const Role role : {Role::kBest, Role::kDamped, Role::kTrendless}) {
@@ -248,11 +251,18 @@ void SeriesFitter::Roll() {
     for (size_t t = begin; t < origin; ++t) sum += std::fabs(y_[t]);
     return sum / static_cast<double>(origin - begin);
   };
+  bool collapsed = false;
+  const auto take_level = [&](size_t origin) {
+    level_.push_back(relative_ ? std::max(level_before(origin), 1e-300) : 1.0);
+    double sum = 0;
+    for (size_t t = 0; t < origin; ++t) sum += std::fabs(y_[t]);
+    collapsed = collapsed || level_.back() < kCollapsed * sum / static_cast<double>(origin);
+  };
   for (size_t origin = head_; origin < n; ++origin) {
     const bool record = (origin > last ? origin - last : last - origin) % stride_ == 0;
     if (record) {
       origins_.push_back(origin);
-      level_.push_back(relative_ ? std::max(level_before(origin), 1e-300) : 1.0);
+      take_level(origin);
     }
     for (Candidate& candidate : candidates_) {
       if (record) {
@@ -264,7 +274,9 @@ void SeriesFitter::Roll() {
       candidate.forecaster->Update(y_[origin], x_.From(origin));
     }
   }
-  level_.push_back(relative_ ? std::max(level_before(n), 1e-300) : 1.0);
+  take_level(n);
+  // After a stretch of next to nothing (a shop that was closed) errors are in proportion to nothing.
+  if (relative_ && collapsed) std::fill(level_.begin(), level_.end(), 1.0);
 }
 
 // One method's state over the whole series.
