@@ -205,6 +205,38 @@ TEST(TableTrainer, TellsOfColumnsThatSayNothingAndOfThoseThatSayTooMuch) {
   EXPECT_GT(r.candidate.auc, 0.99);
 }
 
+// A few amounts of a skewed target make most of its variance, and most of another target are zero: R2 of values alone would
+// see neither of their copies, or take every column that knows the zeros for one.
+TEST(TableTrainer, FindsWhatGivesSkewedTargetsAway) {
+  const std::vector<SourceColumn> columns = {
+      {"with_tax", ColumnKind::kNumber, "numeric"},   {"logarithm", ColumnKind::kNumber, "numeric"},
+      {"useful", ColumnKind::kNumber, "numeric"},     {"bought", ColumnKind::kBoolean, "boolean"},
+      {"list_price", ColumnKind::kNumber, "numeric"}, {"amount", ColumnKind::kNumber, "numeric"}};
+  Rng rng(5);
+  for (const bool mostly_zero : {false, true}) {
+    Rows rows;
+    for (size_t i = 0; i < 3000; ++i) {
+      const double size = Normal(rng), price = std::exp(2 * size);
+      const bool bought = !mostly_zero || Uniform(rng) < 0.1;
+      const double amount = bought ? price : 0;
+      rows.push_back({Num(1.19 * amount), Num(bought ? 2 * size : -100), Num(size + 0.3 * Normal(rng)), Num(bought),
+                      Num(price * (mostly_zero ? 1.0 : 1 + Uniform(rng))), Num(amount)});
+    }
+    TableRequest request;
+    request.task = TableTask::kRegression;
+    request.algorithm = "ridge";
+    request.target = "amount";
+    const auto trainer = RunTable(request, columns, rows);
+    const TableResult& r = trainer->result();
+    ASSERT_FALSE(r.failed) << r.failure;
+    EXPECT_TRUE(HasWarning(r, "leakage", "with_tax")) << mostly_zero;
+    EXPECT_TRUE(HasWarning(r, "leakage", "logarithm")) << mostly_zero;
+    EXPECT_FALSE(HasWarning(r, "leakage", "useful")) << mostly_zero;
+    EXPECT_FALSE(HasWarning(r, "leakage", "bought")) << mostly_zero;
+    EXPECT_FALSE(HasWarning(r, "leakage", "list_price")) << mostly_zero;
+  }
+}
+
 TEST(TableTrainer, LogisticRegressionIsCalibratedAndFindsTheWeights) {
   const std::vector<SourceColumn> columns = {{"a", ColumnKind::kNumber, "numeric"},
                                              {"b", ColumnKind::kNumber, "numeric"},

@@ -1,7 +1,9 @@
 // What is wrong with a source's columns: identifiers, columns that give the target away.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <optional>
 
 #include "core/base/utf8_clip.h"
 #include "core/tabular/table_trainer.h"
@@ -14,6 +16,7 @@ constexpr size_t kLeakMinRows = 20;  // held out
 constexpr uint32_t kLeakBins = 64;
 constexpr double kLeakLimit = 0.99;
 constexpr uint32_t kLeakClasses = 20;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 std::string Percent(double share) {
   char text[32];
@@ -33,9 +36,13 @@ class Bins {
     for (size_t i = 0; i < n_train; ++i)
       if (const double x = column.values[i]; !std::isnan(x)) values.push_back(x);
     std::sort(values.begin(), values.end());
-    for (uint32_t b = 1; b < kLeakBins && !values.empty(); ++b) {
-      const double edge = values[values.size() * b / kLeakBins];
-      if (edges_.empty() || edge > edges_.back()) edges_.push_back(edge);
+    AddEdges(values);
+    if (edges_.size() < kLeakBins / 2 && !values.empty()) {  // one value of most rows: the others in bins of their own
+      const auto same = std::equal_range(values.begin(), values.end(), values[values.size() / 2]);
+      values.erase(same.first, same.second);
+      AddEdges(values);
+      std::sort(edges_.begin(), edges_.end());
+      edges_.erase(std::unique(edges_.begin(), edges_.end()), edges_.end());
     }
     n_bins_ = edges_.size() + 2;
   }
@@ -49,6 +56,13 @@ class Bins {
   }
 
  private:
+  void AddEdges(const std::vector<double>& sorted) {
+    for (uint32_t b = 1; b < kLeakBins && !sorted.empty(); ++b) {
+      const double edge = sorted[sorted.size() * b / kLeakBins];
+      if (edges_.empty() || edge != edges_.back()) edges_.push_back(edge);
+    }
+  }
+
   const TableColumn& column_;
   std::vector<double> edges_;
   size_t n_bins_ = 0;
@@ -58,23 +72,67 @@ struct Sides {
   size_t n_train, first_held_out, n_held_out;
 };
 
-// R² on held-out rows of the bins' mean targets.
-double LeakOfValues(const Table& table, const Bins& bins, const Sides& sides) {
-  double mean = 0;
-  for (size_t i = 0; i < sides.n_train; ++i) mean += table.target(i) / static_cast<double>(sides.n_train);
+// R² on held-out rows of the bins' means of the targets, as `scale` has them. Rows for which it gives NaN do not count.
+template <class Scale>
+double LeakOf(const Table& table, const Bins& bins, const Sides& sides, const Scale& scale) {
+  double mean = 0, counted = 0;
   std::vector<double> sums(bins.n_bins()), rows(bins.n_bins());
+  for (size_t i = 0; i < sides.n_train; ++i)
+    if (const double y = scale(table.target(i)); !std::isnan(y)) mean += y, counted += 1;
+  mean /= counted;
   for (size_t i = 0; i < sides.n_train; ++i) {
-    sums[bins.Of(i)] += table.target(i) - mean;
+    const double y = scale(table.target(i));
+    if (std::isnan(y)) continue;
+    sums[bins.Of(i)] += y - mean;
     rows[bins.Of(i)] += 1;
   }
   std::vector<double> truth, predicted;
   for (size_t i = sides.first_held_out; i < sides.first_held_out + sides.n_held_out; ++i) {
+    const double y = scale(table.target(i));
+    if (std::isnan(y)) continue;
     const size_t b = bins.Of(i);
-    truth.push_back(table.target(i) - mean);
+    truth.push_back(y - mean);
     predicted.push_back(rows[b] > 0 ? sums[b] / rows[b] : 0);
   }
-  return EvaluateValues(truth, predicted).r2;
+  return truth.size() < kLeakMinRows ? 0 : EvaluateValues(truth, predicted).r2;
 }
+
+double LeakOfValues(const Table& table, const Bins& bins, const Sides& sides) {
+  return LeakOf(table, bins, sides, [](double y) { return y; });
+}
+
+// The same of the targets' ranks among those of the training rows. Bins are too coarse for the few largest values of a
+// skewed target, which make most of its variance.
+class Ranks {
+ public:
+  Ranks(const Table& table, size_t n_train) {
+    for (size_t i = 0; i < n_train; ++i) all_.push_back(table.target(i));
+    std::sort(all_.begin(), all_.end());
+    // One value of most rows, such as a zero, is told from the others by their ranks, and nothing else is.
+    common_ = all_[all_.size() / 2];
+    const auto same = std::equal_range(all_.begin(), all_.end(), common_);
+    if (static_cast<size_t>(same.second - same.first) <= all_.size() / 2) return;
+    others_.assign(all_.begin(), same.first);
+    others_.insert(others_.end(), same.second, all_.end());
+    has_common_ = true;
+  }
+
+  double Leak(const Table& table, const Bins& bins, const Sides& sides) const {
+    const double of_all = LeakOf(table, bins, sides, [&](double y) { return Of(all_, y); });
+    if (!has_common_ || !(of_all >= kLeakLimit)) return of_all;
+    return std::min(of_all, LeakOf(table, bins, sides, [&](double y) { return y == common_ ? kNan : Of(others_, y); }));
+  }
+
+ private:
+  static double Of(const std::vector<double>& sorted, double y) {
+    const auto same = std::equal_range(sorted.begin(), sorted.end(), y);
+    return static_cast<double>((same.first - sorted.begin()) + (same.second - sorted.begin()));
+  }
+
+  std::vector<double> all_, others_;
+  double common_ = 0;
+  bool has_common_ = false;
+};
 
 // The least area under the ROC curve, over the classes, of the bins' shares of the class.
 double LeakOfClasses(const Table& table, const Bins& bins, const Sides& sides, uint32_t n_classes) {
@@ -157,16 +215,23 @@ Resumable TableTrainer::FindLeaks() {
   sides.n_held_out = std::min<size_t>(kLeakRows, table_->rows() - sides.first_held_out);
   if (sides.n_held_out < kLeakMinRows) co_return;
   const bool classes = request_.task == TableTask::kClassification;
+  std::optional<Ranks> ranks;
+  if (!classes && sides.n_train > 0) ranks.emplace(*table_, sides.n_train);
   for (const uint32_t place : place_of_) {
     const TableColumn& column = table_->column(place);
     const Bins bins(column, sides.n_train);
-    const double score = classes ? LeakOfClasses(*table_, bins, sides, static_cast<uint32_t>(n_classes()))
-                                 : LeakOfValues(*table_, bins, sides);
+    double score = classes ? LeakOfClasses(*table_, bins, sides, static_cast<uint32_t>(n_classes()))
+                           : LeakOfValues(*table_, bins, sides);
+    const bool by_rank = ranks && !(score >= kLeakLimit);
+    if (by_rank) score = ranks->Leak(*table_, bins, sides);
     if (score >= kLeakLimit)
       Warn("leakage", column.name,
            "column \"" + Shortened(column.name, 100) + "\" alone predicts \"" + Shortened(request_.target, 100) +
-               "\" (" + (classes ? "AUC " : "R2 ") + Percent(score) +
-               " on held-out rows): is it made from the target, or known only afterwards?");
+               "\" (" +
+               (classes   ? "AUC "
+                : by_rank ? "R2 of ranks "
+                          : "R2 ") +
+               Percent(score) + " on held-out rows): is it made from the target, or known only afterwards?");
     if (pace_.Expired()) co_await Pause{};
   }
 }
