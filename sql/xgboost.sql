@@ -44,6 +44,12 @@ select bool_and(abs(e.total - predict_value('forest_price', w)) < 1e-3) as adds_
 from (select * from wines limit 5) w, lateral (select sum(contribution) as total from explain_prediction('forest_price', w, 100)) e;
 -- The library has not touched the processor's rounding.
 select 1e-310::float8;
+-- Of three columns a forest tries two at each split, not one.
+create table additive as
+select (n * 7919) % 1009 / 1009.0 as a, (n * 104729) % 997 / 997.0 as b, (n * 31337) % 991 / 991.0 as c from generate_series(1, 2000) n;
+select status, (metrics #>> '{test,r2}')::numeric > 0.97 as learnt
+from train_model('three', 'regression', 'select a, b, c, 5 * a + 3 * sin(9 * b) + 2 * c as y from additive', 'y', 'random_forest');
+
 -- Targets of any size that single precision holds are learnt alike; limits in units of the target go with them.
 create table sizes as select n % 50 as a, n % 7 as b, n % 50 + n % 7 as y from generate_series(1, 600) n;
 select algorithm, size, status, round((metrics #>> '{test,r2}')::numeric, 2) >= 0.95 as learnt
@@ -73,4 +79,4 @@ select import_xgboost_model('{"learner": {"gradient_booster": {"name": "gblinear
 select import_xgboost_model('{"learner": {"objective": {"name": "survival:aft"}, "learner_model_param": {}}}', 'imported');
 
 drop extension pg_retrain cascade;
-drop table wines, sizes;
+drop table wines, additive, sizes;

@@ -174,7 +174,6 @@ std::vector<std::pair<std::string, std::string>> ParametersOf(const TableConfig&
       {"max_bin", std::to_string(config.max_bin)},
       {"colsample_bytree", Number(config.colsample_bytree)},
       {"colsample_bylevel", Number(config.colsample_bylevel)},
-      {"colsample_bynode", Number(config.colsample_bynode)},
       {"min_child_weight", Number(config.min_child_weight)},
       {"reg_lambda", Number(config.reg_lambda)},
       {"reg_alpha", Scaled(config.reg_alpha, scale)},
@@ -295,9 +294,13 @@ Resumable TableTrainer::FitTrees() {
                                                    : "multi:softprob";
   auto parameters = ParametersOf(config, objective, n_classes(), scale);
   if (forest) {
+    // The library cuts the share of the columns to a whole number: of three columns it would try one at each split.
+    const double all = static_cast<double>(train.columns()), tried = std::ceil(config.colsample_bynode * all - 1e-9);
+    parameters.emplace_back("colsample_bynode", Number(std::min(1.0, (tried + 0.5) / all)));
     parameters.emplace_back("learning_rate", "1");
     parameters.emplace_back("base_score", "0");
   } else {
+    parameters.emplace_back("colsample_bynode", Number(config.colsample_bynode));
     parameters.emplace_back("learning_rate", Number(config.learning_rate));
     parameters.emplace_back("subsample", Number(config.subsample));
     parameters.emplace_back("max_delta_step", Scaled(config.max_delta_step, scale));
