@@ -69,6 +69,44 @@ TEST(Calendar, FindsTheSpacing) {
   EXPECT_FALSE(FindSpacing(std::vector<int64_t>{5}).known);
 }
 
+// Chile's and Lebanon's clocks go forward at midnight: that day begins at one o'clock.
+TEST(Calendar, SkippedMidnightsAreEven) {
+  std::vector<int64_t> days, weeks, ends;
+  for (int i = 0; i < 20; ++i) days.push_back(Day(2024, 9, 1) + i * kDay + (i == 7 ? kHour : 0));
+  const Spacing daily = FindSpacing(days);
+  EXPECT_TRUE(daily.regular);
+  EXPECT_EQ(daily.grid.step, (TimeStep{kDay, 0}));
+  EXPECT_EQ(daily.grid.PlaceOf(days[7]), 7);
+  // The first of all
+  const Spacing from_there = FindSpacing(std::span(days).subspan(7));
+  EXPECT_TRUE(from_there.regular);
+  EXPECT_EQ(from_there.grid.origin, Day(2024, 9, 8));
+  for (int i = 0; i < 60; ++i) weeks.push_back(Day(2024, 1, 7) + i * 7 * kDay + (i == 35 ? kHour : 0));
+  EXPECT_TRUE(FindSpacing(weeks).regular);
+  EXPECT_EQ(FindSpacing(weeks).grid.step, (TimeStep{7 * kDay, 0}));
+  const TimeGrid months{{0, 1}, Day(2023, 1, 31), 31};
+  for (int i = 0; i < 20; ++i) ends.push_back(months.At(i) + (i == 14 ? kHour : 0));  // 2024-03-31
+  const Spacing monthly = FindSpacing(ends);
+  EXPECT_TRUE(monthly.regular);
+  EXPECT_EQ(FormatTime(monthly.grid.At(20)), "2024-09-30");
+  // Not so within days, nor at other times
+  for (int64_t& time : days) time += time == days[3] ? 3 * kHour : 0;
+  EXPECT_FALSE(FindSpacing(days).regular);
+}
+
+// A frequency that is given does not begin at the hour of such a day.
+TEST(Even, DaysBeginAtMidnightAlsoAfterASkippedOne) {
+  std::vector<TimedValue> values;
+  for (int i = 0; i < 10; ++i)
+    values.push_back({Day(2024, 9, 8) + i * kDay + (i == 0 ? kHour : 0), 1.0 + i, static_cast<uint32_t>(i)});
+  EvenOptions options;
+  options.has_step = true;
+  options.step = {kDay, 0};
+  const EvenSeries even = MakeEven(values, {}, options);
+  EXPECT_TRUE(even.duplicate.empty());
+  EXPECT_EQ(even.y.size(), 10u);
+}
+
 TEST(Calendar, SaturatesBeyondTheRangeOfTimes) {
   const TimeGrid days{{100 * kDay, 0}, Day(2020, 1, 1), 1}, years{{0, 1200}, Day(2020, 1, 1), 1};
   EXPECT_GT(days.At(INT64_MAX / 2), kLatestTime);

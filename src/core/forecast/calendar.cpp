@@ -47,21 +47,75 @@ bool FindMonths(std::span<const int64_t> times, TimeGrid& grid) {
   return true;
 }
 
-// The most common distance, the shortest of equals.
-int64_t MostCommon(std::vector<int64_t> distances) {
-  std::sort(distances.begin(), distances.end());
-  int64_t best = distances[0];
+// The most common value, the least of equals.
+int64_t MostCommon(std::vector<int64_t> values) {
+  std::sort(values.begin(), values.end());
+  int64_t best = values[0];
   size_t most = 0;
-  for (size_t i = 0; i < distances.size();) {
+  for (size_t i = 0; i < values.size();) {
     size_t end = i;
-    while (end < distances.size() && distances[end] == distances[i]) ++end;
+    while (end < values.size() && values[end] == values[i]) ++end;
     if (end - i > most) {
       most = end - i;
-      best = distances[i];
+      best = values[i];
     }
     i = end;
   }
   return best;
+}
+
+// Where the clock goes forward at midnight, that midnight is no time, and comes as one o'clock. Such times of days, weeks or
+// months, put where the others are; nothing if there are none.
+std::vector<int64_t> WithSkippedHours(std::span<const int64_t> times) {
+  for (size_t i = 1; i < times.size(); ++i)
+    if (times[i] - times[i - 1] < kDay - 2 * kHour) return {};
+  const auto clock = [](int64_t time) { return time - FloorDivide(time, kDay) * kDay; };
+  std::vector<int64_t> clocks;
+  for (const int64_t time : times) clocks.push_back(clock(time));
+  const int64_t usual = MostCommon(std::move(clocks));
+  std::vector<int64_t> moved(times.begin(), times.end());
+  bool any = false;
+  for (int64_t& time : moved)
+    if (const int64_t late = clock(time) - usual; late == kHour || late == kHour / 2) {
+      time -= late;
+      any = true;
+    }
+  return any ? moved : std::vector<int64_t>{};
+}
+
+Spacing SpacingOf(std::span<const int64_t> times) {
+  Spacing spacing;
+  if (times.empty()) return spacing;
+  spacing.grid.origin = times[0];
+  if (times.size() < 2) return spacing;
+  spacing.known = true;
+  std::vector<int64_t> distances;
+  distances.reserve(times.size() - 1);
+  for (size_t i = 1; i < times.size(); ++i) distances.push_back(times[i] - times[i - 1]);
+  if (*std::min_element(distances.begin(), distances.end()) >= 28 * kDay && FindMonths(times, spacing.grid))
+    return spacing;
+  const int64_t common = MostCommon(distances);
+  if (std::all_of(distances.begin(), distances.end(), [common](int64_t d) { return d % common == 0; })) {
+    spacing.grid.step = {common, 0};
+    return spacing;
+  }
+  // A step that all distances are multiples of still tells the grid, when it is not much finer than what is common.
+  int64_t finest = 0;
+  for (const int64_t d : distances) finest = std::gcd(finest, d);
+  if (finest * 4 >= common && finest >= kSecond) {
+    spacing.grid.step = {finest, 0};
+    return spacing;
+  }
+  spacing.regular = false;
+  std::nth_element(distances.begin(), distances.begin() + static_cast<ptrdiff_t>(distances.size() / 2),
+                   distances.end());
+  const int64_t median = distances[distances.size() / 2];
+  TimeStep step{kSecond, 0};
+  for (const int64_t standard : kStandardSteps)
+    if (standard <= median + median / 4) step.micros = standard;
+  if (median >= 25 * kDay) step = {0, median >= 300 * kDay ? 12 : median >= 80 * kDay ? 3 : 1};
+  spacing.grid = GridOf(step, times[0]);
+  return spacing;
 }
 
 }  // namespace
@@ -153,38 +207,12 @@ int64_t TimeGrid::PlaceOf(int64_t time) const {
 }
 
 Spacing FindSpacing(std::span<const int64_t> times) {
-  Spacing spacing;
-  if (times.empty()) return spacing;
-  spacing.grid.origin = times[0];
-  if (times.size() < 2) return spacing;
-  spacing.known = true;
-  std::vector<int64_t> distances;
-  distances.reserve(times.size() - 1);
-  for (size_t i = 1; i < times.size(); ++i) distances.push_back(times[i] - times[i - 1]);
-  if (*std::min_element(distances.begin(), distances.end()) >= 28 * kDay && FindMonths(times, spacing.grid))
-    return spacing;
-  const int64_t common = MostCommon(distances);
-  if (std::all_of(distances.begin(), distances.end(), [common](int64_t d) { return d % common == 0; })) {
-    spacing.grid.step = {common, 0};
-    return spacing;
-  }
-  // A step that all distances are multiples of still tells the grid, when it is not much finer than what is common.
-  int64_t finest = 0;
-  for (const int64_t d : distances) finest = std::gcd(finest, d);
-  if (finest * 4 >= common && finest >= kSecond) {
-    spacing.grid.step = {finest, 0};
-    return spacing;
-  }
-  spacing.regular = false;
-  std::nth_element(distances.begin(), distances.begin() + static_cast<ptrdiff_t>(distances.size() / 2),
-                   distances.end());
-  const int64_t median = distances[distances.size() / 2];
-  TimeStep step{kSecond, 0};
-  for (const int64_t standard : kStandardSteps)
-    if (standard <= median + median / 4) step.micros = standard;
-  if (median >= 25 * kDay) step = {0, median >= 300 * kDay ? 12 : median >= 80 * kDay ? 3 : 1};
-  spacing.grid = GridOf(step, times[0]);
-  return spacing;
+  Spacing spacing = SpacingOf(times);
+  if (spacing.regular) return spacing;
+  const std::vector<int64_t> moved = WithSkippedHours(times);
+  if (moved.empty()) return spacing;
+  const Spacing again = SpacingOf(moved);
+  return again.regular ? again : spacing;
 }
 
 TimeGrid GridOf(TimeStep step, int64_t first) {

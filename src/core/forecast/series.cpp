@@ -100,7 +100,7 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
       even.grid.anchor_day = CivilOfDay(times[0] / kDay - (times[0] % kDay < 0 ? 1 : 0)).day;
     } else if (options.step.months == 0 && spacing.regular && spacing.known && spacing.grid.step.months == 0 &&
                spacing.grid.step.micros % options.step.micros == 0) {
-      even.grid.origin = values.front().time;
+      even.grid.origin = spacing.grid.origin;
     }
   } else {
     std::vector<int64_t> times;
