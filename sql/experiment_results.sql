@@ -143,6 +143,16 @@ from (values ('control'), ('treatment')) v (variant), generate_series(1, 50) i
 \g /dev/null
 select metric, variant, mean, short(difference) as difference, uplift, ci_low, short(p_value) as p, verdict from get_experiment_results('degenerate');
 
+-- ---- nobody here, everybody there: no variance in either variant, and as clear as a result can be ----
+select (create_experiment('all_or_nothing', p_metrics => '[{"name": "bought", "kind": "binary"}]', p_starts_at => '2026-01-01')).name;
+select put('all_or_nothing', 'c' || i, 'control', null), put('all_or_nothing', 't' || i, 'treatment', '{"bought": 1}')
+from generate_series(1, 100) i
+\g /dev/null
+select variant, mean, short(p_value) as p, short(sequential_p_value) as always, verdict from get_experiment_results('all_or_nothing');
+-- both alike: nothing to tell
+update ai_experiment_outcomes o set outcome = '{"bought": 0}' from ai_experiments e where e.id = o.experiment_id and e.name = 'all_or_nothing';
+select variant, mean, short(p_value) as p, sequential_p_value as always, verdict from get_experiment_results('all_or_nothing');
+
 -- ---- the report ----
 update ai_experiments set starts_at = '2026-01-01 12:00+00', ends_at = '2026-01-31 12:00+00', description = 'A shorter form' where name = 'guardrails';
 \pset format unaligned

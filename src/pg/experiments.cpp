@@ -75,8 +75,8 @@ struct ArmsQuestion {
 };
 
 static ArmRow CompareWithControl(const ArmsQuestion& question, const retrain::ArmEstimate& control,
-                                 const retrain::ArmEstimate& treatment, const retrain::ArmEstimate& adjusted_control,
-                                 const retrain::ArmEstimate& adjusted_treatment) {
+                                 const retrain::ArmEstimate& treatment, retrain::ArmEstimate adjusted_control,
+                                 retrain::ArmEstimate adjusted_treatment) {
   ArmRow row;
   const retrain::Difference d = retrain::Compare(control, treatment);
   const double critical = retrain::StudentCritical(question.alpha, d.df);
@@ -85,6 +85,7 @@ static ArmRow CompareWithControl(const ArmsQuestion& question, const retrain::Ar
   row.uplift = d.uplift, row.low = uplift.low, row.high = uplift.high;
   row.p_value = question.binary ? retrain::TwoProportionPValue(control, treatment) : retrain::WelchPValue(d);
 
+  if (question.binary) retrain::VaryAsOne(adjusted_control, adjusted_treatment);
   const retrain::Difference a = retrain::Compare(adjusted_control, adjusted_treatment);
   const retrain::Interval adjusted = a.UpliftAround(retrain::StudentCritical(question.alpha, a.df));
   row.cuped_uplift = a.uplift, row.cuped_low = adjusted.low, row.cuped_high = adjusted.high;

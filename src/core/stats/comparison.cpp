@@ -51,6 +51,12 @@ double TwoProportionPValue(const ArmEstimate& control, const ArmEstimate& treatm
   return NormalTwoSided((treatment.mean - control.mean) / std::sqrt(variance));
 }
 
+void VaryAsOne(ArmEstimate& control, ArmEstimate& treatment) noexcept {
+  if (!(control.variance == 0 && treatment.variance == 0)) return;
+  const double share = (control.n * control.mean + treatment.n * treatment.mean) / (control.n + treatment.n);
+  control.variance = treatment.variance = share * (1 - share);
+}
+
 Cuped Adjust(std::span<const PairedMoments> arms, std::span<ArmEstimate> adjusted) noexcept {
   PairedMoments within;  // sums of squares within the arms, and the mean of x over all
   for (const PairedMoments& arm : arms) {

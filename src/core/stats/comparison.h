@@ -54,6 +54,11 @@ double WelchPValue(const Difference& difference);
 // continuity correction. Means are shares of units. 1 when nobody or everybody converted.
 double TwoProportionPValue(const ArmEstimate& control, const ArmEstimate& treatment);
 
+// Shares of units that are the same for all of an arm (0 or 1) and not the same in both: each arm's own variance, and that
+// within both, would make their difference certain after a handful of units. Both get the variance of all units together,
+// as in the two-proportion test.
+void VaryAsOne(ArmEstimate& control, ArmEstimate& treatment) noexcept;
+
 // CUPED: Deng, Xu, Kohavi and Walker, "Improving the sensitivity of online controlled experiments by utilizing
 // pre-experiment data", WSDM 2013. y - theta (x - mean x) has the mean of y and a smaller variance; theta is the slope
 // within the arms, so that an effect on y does not enter it.
