@@ -16,6 +16,15 @@ select count(*) from rfm('select client as customer_id, day, price from sales') 
 join rfm('select price, day, client as customer_id from sales') b using (customer_id, recency_days, frequency, monetary, r, f, m, segment);
 -- another day, and nothing after it
 select customer_id, recency_days, frequency from rfm('select client as customer_id, day as ds, price as amount from sales', '2026-01-20') where customer_id in ('c02', 'c03', 'c20');
+-- days between dates are the calendar's, also where one of them had 23 hours; those of timestamptz have 24
+set timezone = 'America/Santiago';
+select customer_id, recency_days from rfm($$select * from (values ('a', date '2024-09-01', 5), ('b', '2024-09-10', 7)) v (customer_id, day, amount)$$);
+select kind, r.customer_id, r.recency_days
+from unnest('{date,timestamp,timestamptz}'::text[]) kind,
+  rfm(format($$select customer_id, day::%s as day, amount from (values ('a', '2024-09-01', 5), ('b', '2024-09-10', 7), ('c', '2024-09-12 12:00', 9)) v (customer_id, day, amount)$$, kind),
+    '2024-09-12') r
+order by kind, r.customer_id;
+set timezone = 'UTC';
 -- values that are known already
 select customer_id, recency_days, frequency, monetary, segment
 from rfm($$select 'k' || i as customer_id, 10 * i as recency_days, 11 - i as frequency, 100.5 * (11 - i) as monetary from generate_series(1, 10) i$$)

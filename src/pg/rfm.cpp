@@ -37,6 +37,7 @@ struct RfmSource {
   Oid type[kRfmColumns];
   Oid output[kRfmColumns];
   uint64 rows;
+  int64 as_of;  // kLatest, or microseconds of UTC
 };
 
 static bool is_time(Oid type) { return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID; }
@@ -103,6 +104,10 @@ static void describe_rfm(TupleDesc desc, void* arg) {
     if (number != 0) take_column(source, desc, kAmount, number);
   }
   if (source->column[kAmount] == 0 || !is_number_type(source->type[kAmount])) refuse_columns("amount");
+  // Times without a zone are of the wall clock, where days have 24 hours also when the clock changes; so is the day looked at.
+  if (source->type[kTime] != TIMESTAMPTZOID && source->as_of != retrain::RfmTable::kLatest)
+    source->table->LookAt(
+        DatumGetTimestamp(DirectFunctionCall1(timestamptz_timestamp, TimestampTzGetDatum(source->as_of))));
 }
 
 static Datum value_of(const RfmSource& source, RfmColumn c, HeapTuple tuple, TupleDesc desc) {
@@ -139,9 +144,8 @@ static std::string_view name_of(const RfmSource& source, RfmColumn c, HeapTuple 
 
 static int64 time_of(const RfmSource& source, HeapTuple tuple, TupleDesc desc) {
   Datum value = value_of(source, kTime, tuple, desc);
-  if (source.type[kTime] == TIMESTAMPOID) value = DirectFunctionCall1(timestamp_timestamptz, value);
-  if (source.type[kTime] == DATEOID) value = DirectFunctionCall1(date_timestamptz, value);
-  const TimestampTz time = DatumGetTimestampTz(value);
+  if (source.type[kTime] == DATEOID) value = DirectFunctionCall1(date_timestamp, value);
+  const int64 time = DatumGetTimestamp(value);
   if (TIMESTAMP_NOT_FINITE(time))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("row " UINT64_FORMAT " of p_source has no finite time", source.rows),
@@ -247,6 +251,7 @@ Datum rfm(PG_FUNCTION_ARGS) {
   const MemoryContext old = MemoryContextSwitchTo(context);
   const std::vector<retrain::SegmentRule>* rules = read_rules(schema);
   RfmSource source = {};
+  source.as_of = as_of;
   source.table = make_owned<retrain::RfmTable>(context, [&] { return new retrain::RfmTable(as_of); });
   read_source(query, false, "select customer_id, ordered_at, amount from orders",
               {describe_rfm, add_purchase, &source});

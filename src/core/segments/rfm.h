@@ -48,6 +48,8 @@ class RfmTable {
 
   // Purchases after `as_of` are not looked at; kLatest: the last purchase is the day looked at.
   explicit RfmTable(int64_t as_of) : as_of_(as_of) {}
+  // The same, before the first purchase.
+  void LookAt(int64_t as_of) noexcept { as_of_ = as_of; }
 
   void Add(const Purchase& purchase);
   // A customer whose three values are known already; not together with Add(). Throws Error(kInvalidParameter) for a
