@@ -53,8 +53,22 @@ comment on column @extschema@.ai_training_data.text_key is
   'Identity of the message''s normalised text: texts that differ in case, accents or spacing alone share it.';
 
 comment on table @extschema@.ai_training_runs is 'One row per training: numbers, verdict, reason.';
+comment on column @extschema@.ai_training_runs.intent_accuracy is 'Share of the test rows that are right, 0 to 1.';
+comment on column @extschema@.ai_training_runs.intent_precision is 'Macro precision on the test rows, 0 to 1.';
+comment on column @extschema@.ai_training_runs.intent_recall is 'Macro recall on the test rows, 0 to 1.';
 comment on column @extschema@.ai_training_runs.intent_f1_score is 'Macro F1 on the test rows, 0 to 1.';
+comment on column @extschema@.ai_training_runs.avg_confidence is 'Mean confidence on the test rows, 0 to 1.';
+comment on column @extschema@.ai_training_runs.baseline_intent_accuracy is
+  'The live version''s accuracy on the same rows; null when there was none.';
+comment on column @extschema@.ai_training_runs.baseline_avg_confidence is
+  'The live version''s mean confidence on the same rows.';
 comment on column @extschema@.ai_training_runs.baseline_f1_score is 'The live version''s macro F1 on the same rows.';
+comment on column @extschema@.ai_training_runs.escalation_rate is
+  'Always null: test rows are not escalated; ai_metrics_snapshots has the rate. Kept for applications.';
+comment on column @extschema@.ai_training_runs.baseline_escalation_rate is 'Always null, as escalation_rate is. Kept for applications.';
+comment on column @extschema@.ai_training_runs.response_quality_score is
+  'Always null: a training judges intents, no answers. Kept for applications.';
+comment on column @extschema@.ai_training_runs.duration_seconds is 'From the call to its end, in seconds.';
 comment on column @extschema@.ai_training_runs.model_file_path is
   'Always null: models are rows. Kept for applications.';
 comment on column @extschema@.ai_training_runs.dataset_file_path is 'Always null. Kept for applications.';

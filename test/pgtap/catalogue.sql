@@ -1,7 +1,7 @@
 -- The extension's catalogue by rule, so that a new object cannot be forgotten: every function and relation has a line in
 -- the access map and a comment, nothing is open to PUBLIC, every table of user data is dumped and under row-level security.
 begin;
-select plan(9);
+select plan(10);
 
 create temporary view members as
 select d.classid, d.objid from pg_depend d join pg_extension e on e.oid = d.refobjid
@@ -28,6 +28,10 @@ select is_empty($$
 select is_empty($$
   select p.proname from members m join pg_proc p on m.classid = 'pg_proc'::regclass and p.oid = m.objid
   where p.proname !~ '^retrain_' and obj_description(p.oid, 'pg_proc') is null $$, 'every public function has a comment');
+select is_empty($$
+  select attname from pg_attribute
+  where attrelid = 'ai_training_runs'::regclass and attnum > 0 and atttypid = 'real'::regtype
+    and col_description(attrelid, attnum) is null $$, 'every measure of a run says what it is, or that it is always null');
 select is_empty($$
   select p.proname, argument from members m join pg_proc p on m.classid = 'pg_proc'::regclass and p.oid = m.objid
   cross join lateral unnest(p.proargnames[1:p.pronargs]) argument
