@@ -27,6 +27,15 @@ from train_model('early', 'regression', 'select acid, sugar, colour, price from 
   '{"n_estimators": 500, "early_stopping_rounds": 5, "tree_method": "exact", "importance": "permutation"}');
 select metrics ->> 'importance_by' as kind, metrics #>> '{feature_importance,0,column}' as first
 from ai_training_runs where model_name in ('price', 'early') order by model_name;
+-- A key by either name: that of the call replaces the model's own, another algorithm takes it over, both at once are refused.
+select model_config -> 'learning_rate' as rate, model_config -> 'n_estimators' as trees
+from train_model('named', 'classification', 'select acid, sugar, colour, good from wines', 'good', 'xgboost',
+  '{"learning_rate": 0.1, "num_boost_round": 3}');
+select model_config -> 'learning_rate' as rate, model_config -> 'n_estimators' as trees
+from train_model('named', p_config => '{"eta": 0.5}');
+select train_model('named', p_config => '{"eta": 0.5, "learning_rate": 0.5}');
+select model_config -> 'n_estimators' as trees from train_model('named', p_algorithm => 'random_forest');
+select name, other_name from retrain_table_config_reference() where other_name is not null;
 -- The same bytes on one thread and on two.
 set pg_retrain.max_threads = 1;
 select status from train_model('good');

@@ -27,7 +27,10 @@ Datum parameter_rows(FunctionCallInfo fcinfo, std::vector<Doc> (*reference)(), s
   for (const Doc& doc : *docs) {
     Datum values[n];
     bool nulls[n] = {};
-    for (size_t c = 0; c < n; ++c) values[c] = PointerGetDatum(text_of_utf8(doc.*columns[c]));
+    for (size_t c = 0; c < n; ++c) {
+      nulls[c] = (doc.*columns[c]).empty();
+      values[c] = PointerGetDatum(text_of_utf8(doc.*columns[c]));
+    }
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
   }
   return static_cast<Datum>(0);

@@ -165,10 +165,10 @@ Datum train_model(PG_FUNCTION_ARGS) {
   PG_RETURN_DATUM(row);
 }
 
-// Rows (name, type, default_value, range, algorithms, description) of every hyper-parameter.
+// Rows (name, type, default_value, range, algorithms, description, other_name) of every hyper-parameter.
 Datum retrain_table_config_reference(PG_FUNCTION_ARGS) {
   using Doc = retrain::TableParameterDoc;
-  return parameter_rows(
-      fcinfo, retrain::TableParameterReference,
-      {&Doc::name, &Doc::type, &Doc::default_value, &Doc::range, &Doc::algorithms, &Doc::description});
+  return parameter_rows(fcinfo, retrain::TableParameterReference,
+                        {&Doc::name, &Doc::type, &Doc::default_value, &Doc::range, &Doc::algorithms, &Doc::description,
+                         &Doc::other_name});
 }

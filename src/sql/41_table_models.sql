@@ -58,6 +58,7 @@ create function @extschema@.retrain_xgboost_artifact(
   as 'MODULE_PATHNAME', 'retrain_xgboost_artifact';
 
 create function @extschema@.retrain_table_config_reference()
-  returns table (name text, type text, default_value text, range text, algorithms text, description text)
+  returns table (
+    name text, type text, default_value text, range text, algorithms text, description text, other_name text)
   language c immutable parallel safe cost 100 rows 40
   as 'MODULE_PATHNAME', 'retrain_table_config_reference';

@@ -56,7 +56,7 @@ begin
     set config = (
       select coalesce(jsonb_object_agg(c.key, c.value), '{}')
       from jsonb_each(m.config) c
-      join @extschema@.retrain_table_config_reference() k on k.name = c.key
+      join @extschema@.retrain_table_config_reference() k on c.key in (k.name, k.other_name)
       where k.algorithms = 'all' or string_to_array(k.algorithms, ', ') @> array[p_algorithm, v_model.algorithm])
     where m.model_name = p_model_name;
   end if;
@@ -180,6 +180,13 @@ begin
   from @extschema@.ai_model_versions v
   where v.model_name = p_model_name and v.is_active;
 
+  -- A key that is given replaces the model's own, also where that goes by another name ("eta" and "learning_rate").
+  if task in ('classification', 'regression') then
+    v_model.config := v_model.config - (
+      select coalesce(array_agg(case when v_config ? k.name then k.other_name else k.name end), '{}')
+      from @extschema@.retrain_table_config_reference() k
+      where k.other_name is not null and v_config ?| array[k.name, k.other_name]);
+  end if;
   effective_config := v_model.config || v_config;
   min_samples := v_model.min_samples;
   human_weight := v_model.human_weight;

@@ -15,4 +15,4 @@ comment on function @extschema@.import_xgboost_model(bytea, text, text[], text[]
 comment on function @extschema@.retrain_xgboost_artifact(bytea, text[], text[]) is
   'The artifact of a model that XGBoost saved, checked; import_xgboost_model() stores it.';
 comment on function @extschema@.retrain_table_config_reference() is
-  'Every hyper-parameter of train_model()''s p_config: name, type, defaults, range, algorithms, meaning.';
+  'Every hyper-parameter of train_model()''s p_config: name, type, defaults, range, algorithms, meaning, and what else it may be called.';

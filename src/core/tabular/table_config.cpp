@@ -377,6 +377,12 @@ TableConfig ParseTableConfig(std::string_view json, TableAlgorithm algorithm) {
       return (p.algorithms & bit) != 0 && (key == p.name || (p.alias != nullptr && key == p.alias));
     });
     if (parameter == std::end(kParameters)) RejectKey(key, algorithm);
+    const char* twin = key == parameter->name ? parameter->alias : parameter->name;
+    if (twin != nullptr && std::any_of(values.members.begin(), values.members.end(),
+                                       [&](const JsonMember& other) { return other.key == twin; }))
+      throw Error(ErrorCode::kInvalidParameter,
+                  std::string("configuration key \"") + parameter->name + "\" is given twice",
+                  std::string("\"") + parameter->alias + "\" is another name of it", "leave one of them out");
     if (!parameter->set(config, value))
       RejectConfigValue(parameter->name, Describe(value), parameter->range, parameter->description);
   }
@@ -412,7 +418,8 @@ std::vector<TableParameterDoc> TableParameterReference() {
         defaults += ", " + std::string(entry.name) + " " + value;
     }
     docs.push_back({parameter.name, parameter.type, defaults, parameter.range,
-                    parameter.algorithms == kAll ? "all" : AlgorithmsOf(parameter), parameter.description});
+                    parameter.algorithms == kAll ? "all" : AlgorithmsOf(parameter), parameter.description,
+                    parameter.alias == nullptr ? "" : parameter.alias});
   }
   return docs;
 }

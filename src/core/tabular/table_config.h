@@ -61,7 +61,7 @@ TableConfig ParseTableConfig(std::string_view json, TableAlgorithm algorithm);
 std::string ToJson(const TableConfig& config, TableAlgorithm algorithm);
 
 struct TableParameterDoc {
-  std::string name, type, default_value, range, algorithms, description;
+  std::string name, type, default_value, range, algorithms, description, other_name;  // other_name: empty for none
 };
 std::vector<TableParameterDoc> TableParameterReference();
 
