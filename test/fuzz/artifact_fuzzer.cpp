@@ -2,6 +2,7 @@
 //
 // The checksum is put right first, since a random change would otherwise never get past it.
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -22,7 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     retrain::ScoringScratch scratch;
     model.Margins("¿Dónde está mi pedido number 42? cancel", retrain::Stop{}, scratch);
     const uint32_t best = model.Best(scratch);
+    if (best >= model.n_classes()) std::abort();
     model.Probabilities(scratch);
+    for (const float p : scratch.probabilities)
+      if (!(p >= 0)) std::abort();
     model.JudgeNovelty(scratch);
     for (const auto& c : model.Explain(scratch, best).contributions) model.FeatureName(c.column);
   } catch (const retrain::Error&) {

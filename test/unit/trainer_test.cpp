@@ -933,6 +933,54 @@ TEST(Model, ANoveltySectionThatMakesNoSenseIsRefused) {
   EXPECT_TRUE(refused([](auto& bytes) { bytes.resize(bytes.size() - 4); }));
 }
 
+// Finite numbers may have an infinite product, and two of those a difference that is no number: no intent is the best then.
+TEST(Model, MarginsThatAreNoNumbersAreRefused) {
+  TrainingRequest request = Request();
+  request.config.networks = 1;
+  request.config.hidden_units = 16;
+  const auto artifact = Train(request, Lessons(150)).artifact;
+  const ContainerReader container(artifact);
+  const auto put = [](std::vector<uint8_t>& bytes, size_t at, auto value) {
+    std::memcpy(bytes.data() + at, &value, sizeof value);
+  };
+  // Of a model that is decoded: what its answers to the message are refused with.
+  const auto refused = [&](uint32_t section, const auto& damage, const auto& ask) -> std::string {
+    ContainerWriter writer;
+    for (uint32_t id = sections::kSettings; id <= sections::kBlend; ++id) {
+      if (!container.Has(id)) continue;
+      const auto bytes = container.Section(id);
+      std::vector<uint8_t> copy(bytes.begin(), bytes.end());
+      if (id == section) damage(copy);
+      writer.Add(id, std::move(copy));
+    }
+    const auto bytes = writer.Finish(ModelKind::kIntent);
+    const IntentModel model(bytes);
+    ScoringScratch scratch;
+    try {
+      model.Margins("where is my parcel", Stop{}, scratch);
+      EXPECT_LT(model.Best(scratch), model.n_classes());
+      ask(model, scratch);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kDataCorrupted);
+      return error.detail();
+    }
+    return "";
+  };
+  const auto probabilities = [](const IntentModel& model, ScoringScratch& scratch) { model.Probabilities(scratch); };
+  const auto contributions = [](const IntentModel& model, ScoringScratch& scratch) { model.Explain(scratch, 0); };
+  const auto nothing = [](const auto&) {};
+  EXPECT_EQ(refused(sections::kScales, nothing, probabilities), "");
+  EXPECT_EQ(refused(sections::kScales, nothing, contributions), "");
+  const auto largest = [&](std::vector<uint8_t>& bytes) {
+    for (size_t at = 0; at < bytes.size() / 2; at += sizeof(float)) put(bytes, at, 3e38f);
+  };
+  EXPECT_EQ(refused(sections::kScales, largest, probabilities), "a margin is not a finite number");
+  const auto opposite = [&](std::vector<uint8_t>& bytes) { put(bytes, 0, 3e38f), put(bytes, 4, -3e38f); };
+  EXPECT_EQ(refused(sections::kBlend, opposite, probabilities), "a margin is not a finite number");
+  const auto hot = [&](std::vector<uint8_t>& bytes) { put(bytes, 1, 1e300); };
+  EXPECT_EQ(refused(sections::kCalibration, hot, probabilities), "a probability is not a finite number");
+}
+
 TEST(Model, EveryTruncationAndFlippedByteIsFound) {
   TrainingRequest request = Request();
   request.config.analyzer.char_ngrams = {};

@@ -2,6 +2,7 @@
 #include "core/intent/model.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "core/base/clones.h"
@@ -36,6 +37,15 @@ RETRAIN_CLONES void AddRow(float v, const int8_t* q, uint32_t stride, float* acc
 
 RETRAIN_CLONES void ScaleAndShift(const float* scale, const float* bias, uint32_t stride, float* acc) {
   for (uint32_t k = 0; k < stride; ++k) acc[k] = bias[k] + scale[k] * acc[k];
+}
+
+// Whether none of n numbers is infinite or NaN: those alone have all bits of their exponent set.
+RETRAIN_CLONES bool AreFinite(const float* x, uint32_t n) {
+  constexpr uint32_t kExponent = 0x7F800000;
+  uint32_t bad = 0;
+  for (uint32_t k = 0; k < n; ++k)
+    bad |= static_cast<uint32_t>((std::bit_cast<uint32_t>(x[k]) & kExponent) == kExponent);
+  return bad == 0;
 }
 
 // Sizes of the hash table of a message's columns, powers of two: a short message clears a kilobyte, and a long one does
@@ -239,6 +249,8 @@ void IntentModel::WeighAndAdd(std::string_view message, const Stop& stop, Scorin
   for (; i < entries.size(); ++i) AddRow(entries[i].value, q_ + uint64_t{entries[i].column} * stride_, stride_, acc);
   ScaleAndShift(scale_.data(), bias_.data(), stride_, acc);
   if (!networks_.empty()) BlendMargins(stop, scratch);
+  // Each stored number is finite, their sums and products need not be; what compares margins relies on it.
+  if (!AreFinite(acc, n_classes_)) Corrupted("a margin is not a finite number");
 }
 
 void IntentModel::BlendMargins(const Stop& stop, ScoringScratch& scratch) const {
@@ -281,6 +293,7 @@ uint32_t IntentModel::Best(const ScoringScratch& scratch) const {
 void IntentModel::Probabilities(ScoringScratch& scratch) const {
   scratch.probabilities.assign(scratch.margins.begin(), scratch.margins.begin() + n_classes_);
   Calibrate(calibration_, scratch.probabilities);
+  if (!AreFinite(scratch.probabilities.data(), n_classes_)) Corrupted("a probability is not a finite number");
 }
 
 NoveltyEvidence IntentModel::EvidenceOf(const ScoringScratch& scratch, float unseen_idf) const {
@@ -321,6 +334,7 @@ Explanation IntentModel::Explain(const ScoringScratch& scratch, uint32_t k) cons
     const SparseEntry& entry = scratch.entries[i];
     contributions.push_back(
         {entry.column, entry.value, static_cast<float>(weights[i]), static_cast<double>(entry.value) * weights[i]});
+    if (!std::isfinite(contributions.back().contribution)) Corrupted("a contribution is not a finite number");
   }
   std::sort(contributions.begin(), contributions.end(), [](const Contribution& a, const Contribution& b) {
     const double x = std::abs(a.contribution), y = std::abs(b.contribution);

@@ -104,7 +104,8 @@ class IntentModel final : public ServedModel {
   bool slow() const noexcept { return !networks_.empty(); }
 
   // Fills scratch.entries and scratch.margins. Throws Error(kInvalidParameter) when the model needs an embedding and this
-  // is none of its dimension; a model without one takes no notice of it.
+  // is none of its dimension; a model without one takes no notice of it. Throws Error(kDataCorrupted), as all that follows from
+  // margins, when the stored numbers lead to one that is infinite or none.
   void Margins(std::string_view message, const Stop& stop, ScoringScratch& scratch,
                std::span<const float> embedding = {}) const;
   // The same for a message whose n-grams have been looked up: the column of each in the order of Analyzer::ForEachTerm, kNoTerm
