@@ -4,6 +4,7 @@
 #include "pg/guard.h"
 #include "pg/messages.h"
 #include "pg/owned.h"
+#include "pg/settings.h"
 #include "pg/training_run.h"
 
 extern "C" {
@@ -45,9 +46,11 @@ Datum retrain_xgboost_artifact(PG_FUNCTION_ARGS) {
   const Names features = names_argument(fcinfo, 1, "p_feature_names"), labels = names_argument(fcinfo, 2, "p_labels");
   const MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_retrain import", ALLOCSET_SMALL_SIZES);
   trim_after(context);
+  const uint64_t memory = settings::training_memory();
   const auto* artifact = make_owned<std::vector<uint8_t>>(context, [&] {
+    retrain::ReadBudget budget(backend_stop(), memory);
     return new std::vector<uint8_t>(
-        retrain::ImportXgboost(bytes, {features.names, features.size}, {labels.names, labels.size}));
+        retrain::ImportXgboost(bytes, {features.names, features.size}, {labels.names, labels.size}, budget));
   });
   bytea* result = bytea_of(*artifact);
   MemoryContextDelete(context);

@@ -44,7 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     if (size > 0 && data[0] == '{') {
       const std::string_view names[] = {"a", "b", "c"};
-      const auto artifact = retrain::ImportXgboost({data, size}, names, {});
+      retrain::ReadBudget budget(retrain::Stop{}, 64 << 20);
+      const auto artifact = retrain::ImportXgboost({data, size}, names, {}, budget);
       Ask(retrain::TableModel(artifact));
       return 0;
     }

@@ -76,8 +76,9 @@ int main(int argc, char** argv) {
     std::ifstream in(std::string(RETRAIN_TEST_DATA_DIR) + "/xgboost/" + file, std::ios::binary);
     const Bytes bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     good &= Write(argv[1], file, bytes);
-    if (!bytes.empty())
-      good &= Write(argv[1], std::string(file) + ".artifact", retrain::ImportXgboost(bytes, names, {}));
+    if (bytes.empty()) continue;
+    retrain::ReadBudget unbounded;
+    good &= Write(argv[1], std::string(file) + ".artifact", retrain::ImportXgboost(bytes, names, {}, unbounded));
   }
   return good ? 0 : 1;
 }

@@ -158,6 +158,12 @@ std::vector<uint8_t> ReadFile(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
+std::vector<uint8_t> ImportXgboost(std::span<const uint8_t> bytes, std::span<const std::string_view> names,
+                                   std::span<const std::string_view> labels) {
+  ReadBudget unbounded;
+  return retrain::ImportXgboost(bytes, names, labels, unbounded);
+}
+
 // test/fixtures/make_xgboost.py: models that XGBoost saved, rows, and what it predicts of them.
 TEST(XgboostImport, PredictsAndExplainsAsXgboostDoes) {
   const std::vector<uint8_t> text = ReadFile("expected.json");
@@ -208,6 +214,23 @@ TEST(XgboostImport, PredictsAndExplainsAsXgboostDoes) {
     ++models;
   }
   EXPECT_GE(models, 6);
+}
+
+TEST(XgboostImport, IsBoundedAndEndsOnRequest) {
+  const std::vector<std::string_view> names = {"a", "b", "c"};
+  const std::vector<uint8_t> good = ReadFile("binary.ubj");
+  ReadBudget small(Stop{}, 1 << 10), stopped(Stop{[]() noexcept { return true; }}, 1 << 30);
+  try {
+    retrain::ImportXgboost(good, names, {}, small);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+  }
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 100; ++i) retrain::ImportXgboost(good, names, {}, stopped);
+      },
+      Cancelled);
 }
 
 TEST(XgboostImport, RefusesWhatIsNone) {

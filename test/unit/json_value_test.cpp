@@ -33,6 +33,11 @@ TEST(Json, RefusesWhatIsNone) {
 
 std::vector<uint8_t> Bytes(std::string_view text) { return {text.begin(), text.end()}; }
 
+JsonValue ParseUbjson(std::span<const uint8_t> bytes) {
+  ReadBudget unbounded;
+  return retrain::ParseUbjson(bytes, unbounded);
+}
+
 TEST(Ubjson, ReadsNumbersAndTypedArrays) {
   using namespace std::string_view_literals;
   const JsonValue v =
@@ -57,6 +62,50 @@ TEST(Ubjson, RefusesLengthsBeyondTheBytes) {
                                        "[$S#i\x01"sv, "{i\xff"sv, "q"sv, "i\x01i\x01"sv, "[#d\x7f\x80\x00\x00"sv})
     EXPECT_THROW(ParseUbjson(Bytes(bytes)), Error);
   EXPECT_THROW(ParseUbjson(Bytes(std::string(1000, '['))), Error);
+}
+
+// What three bytes of a file become takes a hundred and more.
+TEST(ReadBudget, BoundsWhatValuesTake) {
+  std::string lists = "[[]", packed = "[0", mixed = "[0", objects = "{\"a\":0";
+  for (int i = 0; i < 10000; ++i) {
+    lists += ",[]";
+    packed += ",1";
+    mixed += ",1";
+    objects += ",\"a\":0";
+  }
+  const auto taken = [](const auto& parse) {
+    ReadBudget budget(Stop{}, 1 << 20);
+    try {
+      parse(budget);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+      EXPECT_EQ(error.detail(), "more than pg_retrain.training_memory, which is 1024 kB");
+      return false;
+    }
+    return true;
+  };
+  const auto text = [&](const std::string& json) {
+    return taken([&](ReadBudget& budget) { ParseJson(json, budget); });
+  };
+  EXPECT_TRUE(text(packed + "]"));
+  EXPECT_FALSE(text(lists + "]"));
+  EXPECT_FALSE(text(mixed + ",true]"));
+  EXPECT_FALSE(text(objects + "}"));
+  EXPECT_FALSE(text("\"" + std::string(1 << 20, 'a') + "\""));
+  const auto bytes = [&](const std::string& ubjson) {
+    return taken([&](ReadBudget& budget) { retrain::ParseUbjson(Bytes(ubjson), budget); });
+  };
+  EXPECT_TRUE(bytes("[" + std::string(10000, 'Z').replace(0, 9999, 9999, 'N') + "]"));
+  EXPECT_FALSE(bytes("[" + std::string(10000, 'Z') + "]"));
+  EXPECT_TRUE(bytes(std::string("[$U#l\x00\x01\x00\x00", 9) + std::string(1 << 16, '\x01')));
+  EXPECT_FALSE(bytes(std::string("[$U#l\x00\x04\x00\x00", 9) + std::string(1 << 18, '\x01')));
+}
+
+TEST(ReadBudget, EndsOnRequest) {
+  std::string text = "[0";
+  for (int i = 0; i < 10000; ++i) text += ",1";
+  ReadBudget budget(Stop{[]() noexcept { return true; }}, 1 << 30);
+  EXPECT_THROW(ParseJson(text + "]", budget), Cancelled);
 }
 
 }  // namespace

@@ -19,13 +19,19 @@ constexpr int kMaxNesting = 64;
               "it makes no sense at byte " + std::to_string(at), "pass the file as the program wrote it");
 }
 
+// A vector that grows by itself has up to twice the room that it fills.
+template <class T>
+constexpr uint64_t kGrown = 2 * sizeof(T);
+
 // Appends an element: numbers stay packed until something else comes.
-void Append(JsonValue& array, JsonValue&& element) {
+void Append(JsonValue& array, JsonValue&& element, ReadBudget& budget) {
   if (array.type == Type::kNumbers && element.type == Type::kNumber) {
+    budget.Take(kGrown<double>);
     array.numbers.push_back(element.number);
     return;
   }
   if (array.type == Type::kNumbers) {
+    budget.Take(kGrown<JsonValue> * array.numbers.size());
     array.type = Type::kArray;
     for (const double number : array.numbers) {
       array.items.emplace_back();
@@ -34,12 +40,13 @@ void Append(JsonValue& array, JsonValue&& element) {
     }
     array.numbers = {};
   }
+  budget.Take(kGrown<JsonValue>);
   array.items.push_back(std::move(element));
 }
 
 class TextParser {
  public:
-  explicit TextParser(std::string_view text) : text_(text) {}
+  TextParser(std::string_view text, ReadBudget& budget) : text_(text), budget_(budget) {}
 
   JsonValue Parse() {
     JsonValue value = Value(0);
@@ -126,7 +133,7 @@ class TextParser {
     ++at_;
     if (Take(']')) return array;
     do {
-      Append(array, Value(depth + 1));
+      Append(array, Value(depth + 1), budget_);
     } while (Take(','));
     if (!Take(']')) Fail();
     return array;
@@ -141,6 +148,7 @@ class TextParser {
       if (Peek() != '"') Fail();
       std::string key = String();
       if (!Take(':')) Fail();
+      budget_.Take(kGrown<JsonMember>);
       object.members.push_back({std::move(key), Value(depth + 1)});
     } while (Take(','));
     if (!Take('}')) Fail();
@@ -198,6 +206,7 @@ class TextParser {
       if (ch == '"') break;
       if (static_cast<unsigned char>(ch) < 0x20) Fail();
       ++at_;
+      budget_.Take(kGrown<char>);
       if (ch != '\\') {
         out += ch;
         continue;
@@ -210,13 +219,14 @@ class TextParser {
   }
 
   std::string_view text_;
+  ReadBudget& budget_;
   size_t at_ = 0;
 };
 
 // UBJSON: every value starts with a letter that says its type; numbers are big-endian.
 class BinaryParser {
  public:
-  explicit BinaryParser(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+  BinaryParser(std::span<const uint8_t> bytes, ReadBudget& budget) : bytes_(bytes), budget_(budget) {}
 
   JsonValue Parse() {
     JsonValue value = Value(TakeByte(), 0);
@@ -299,6 +309,7 @@ class BinaryParser {
 
   std::string String() {
     const size_t length = Length();
+    budget_.Take(length);
     std::string text(reinterpret_cast<const char*>(bytes_.data()) + at_, length);
     at_ += length;
     return text;
@@ -348,17 +359,21 @@ class BinaryParser {
       const size_t n = Length();
       const size_t width = WidthOf(element);
       if (element != 0 && (width == 0 || n > (bytes_.size() - at_) / width)) Fail();
-      if (element != 0) array.numbers.reserve(n);
+      if (element != 0) {
+        budget_.Take(n * sizeof(double));
+        array.numbers.reserve(n);
+      }
       for (size_t i = 0; i < n; ++i) {
+        budget_.Step();
         if (element != 0)
           array.numbers.push_back(Number(element));
         else
-          Append(array, Value(TakeByte(), depth + 1));
+          Append(array, Value(TakeByte(), depth + 1), budget_);
       }
       return array;
     }
     for (char type; (type = TakeByte()) != ']';)
-      if (type != 'N') Append(array, Value(type, depth + 1));
+      if (type != 'N') Append(array, Value(type, depth + 1), budget_);
     return array;
   }
 
@@ -375,6 +390,7 @@ class BinaryParser {
     for (size_t i = 0; counted ? i < n : PeekByte() != '}'; ++i) {
       std::string key = String();
       const char type = TakeByte();
+      budget_.Take(kGrown<JsonMember>);
       object.members.push_back({std::move(key), Value(type, depth + 1)});
     }
     if (!counted) ++at_;
@@ -382,6 +398,7 @@ class BinaryParser {
   }
 
   std::span<const uint8_t> bytes_;
+  ReadBudget& budget_;
   size_t at_ = 0;
 };
 
@@ -399,7 +416,13 @@ const JsonValue* JsonValue::Find(std::string_view key) const noexcept {
   return nullptr;
 }
 
-JsonValue ParseJson(std::string_view text) { return TextParser(text).Parse(); }
-JsonValue ParseUbjson(std::span<const uint8_t> bytes) { return BinaryParser(bytes).Parse(); }
+JsonValue ParseJson(std::string_view text, ReadBudget& budget) { return TextParser(text, budget).Parse(); }
+JsonValue ParseJson(std::string_view text) {
+  ReadBudget unbounded;
+  return ParseJson(text, unbounded);
+}
+JsonValue ParseUbjson(std::span<const uint8_t> bytes, ReadBudget& budget) {
+  return BinaryParser(bytes, budget).Parse();
+}
 
 }  // namespace retrain

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/read_budget.h"
+
 namespace retrain {
 
 struct JsonMember;
@@ -45,9 +47,10 @@ struct JsonMember {
 };
 
 // Throw Error(kInvalidParameter) with the place where the text ends to make sense. Nesting is limited to 64. NaN and Infinity
-// are read as numbers: Python and XGBoost write them.
-JsonValue ParseJson(std::string_view text);
+// are read as numbers: Python and XGBoost write them. The values are taken from the budget.
+JsonValue ParseJson(std::string_view text, ReadBudget& budget);
+JsonValue ParseJson(std::string_view text);  // without a bound
 // Universal Binary JSON, draft 12, with the typed arrays that XGBoost writes.
-JsonValue ParseUbjson(std::span<const uint8_t> bytes);
+JsonValue ParseUbjson(std::span<const uint8_t> bytes, ReadBudget& budget);
 
 }  // namespace retrain

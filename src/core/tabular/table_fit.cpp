@@ -347,7 +347,8 @@ Resumable TableTrainer::FitTrees() {
   }
   const std::span<const uint8_t> saved = booster.Save();
   CheckMemory(table_->bytes() + saved.size() * 3, "the rows and the trees");
-  const XgboostModel model = ReadXgboostModel(saved);
+  ReadBudget reading(pace_.stop(), std::numeric_limits<uint64_t>::max());
+  const XgboostModel model = ReadXgboostModel(saved, reading);
   co_await Pause{};
   std::vector<ForestFeature> features;
   ForestShape shape;
@@ -362,7 +363,7 @@ Resumable TableTrainer::FitTrees() {
   const size_t kept = stops_early ? best_round + 1 : rounds;
   const auto back = static_cast<float>(1 / scale);
   ForestParts flat = FlattenTrees(model, features, shape, kept * model.n_outputs,
-                                  forest ? back / static_cast<float>(config.n_estimators) : back);
+                                  forest ? back / static_cast<float>(config.n_estimators) : back, reading);
   for (float& base : flat.base) base = forest ? static_cast<float>(mean) : base * back;
   result_.trees = flat.roots.size();
   parts_.link = forest && classes ? ForestLink::kShares : model.link;

@@ -53,9 +53,10 @@ struct TableModelParts {
 std::vector<uint8_t> EncodeTableModel(const TableModelParts& parts);
 
 // The artifact of a model that XGBoost saved, with the names of its features (empty: those in the file) and of its classes
-// (empty: their numbers). Throws Error(kInvalidParameter), Error(kNotSupported), Error(kLimitExceeded).
+// (empty: their numbers). Throws Error(kInvalidParameter), Error(kNotSupported), Error(kLimitExceeded), and what the budget
+// throws.
 std::vector<uint8_t> ImportXgboost(std::span<const uint8_t> bytes, std::span<const std::string_view> feature_names,
-                                   std::span<const std::string_view> labels);
+                                   std::span<const std::string_view> labels, ReadBudget& budget);
 
 struct TableScratch final : PredictionScratch {
   std::vector<Cell> cells;  // of the row to be scored, in the order of the encoder's columns

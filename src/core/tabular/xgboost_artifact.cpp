@@ -21,8 +21,8 @@ void CheckDistinct(const std::vector<std::string>& names, const char* what) {
 }  // namespace
 
 std::vector<uint8_t> ImportXgboost(std::span<const uint8_t> bytes, std::span<const std::string_view> feature_names,
-                                   std::span<const std::string_view> labels) {
-  const XgboostModel model = ReadXgboostModel(bytes);
+                                   std::span<const std::string_view> labels, ReadBudget& budget) {
+  const XgboostModel model = ReadXgboostModel(bytes, budget);
   std::vector<std::string> names(feature_names.begin(), feature_names.end());
   if (names.empty()) names = model.feature_names;
   if (names.size() != model.n_features)
@@ -62,7 +62,7 @@ std::vector<uint8_t> ImportXgboost(std::span<const uint8_t> bytes, std::span<con
     }
   }
   parts.encoder.EndFitting();
-  parts.forest = FlattenTrees(model, features, shape, 0, 1);
+  parts.forest = FlattenTrees(model, features, shape, 0, 1, budget);
   std::vector<uint8_t> artifact = EncodeTableModel(parts);
   TableModel{artifact, Checksum::kCompared};  // everything that serving will check
   return artifact;

@@ -95,10 +95,10 @@ float BaseMargin(ForestLink link, double score) {
 }
 
 // "5E-1", or since 3.1 "[5E-1]" with a number for each output.
-std::vector<double> BaseScores(const JsonValue& value) {
+std::vector<double> BaseScores(const JsonValue& value, ReadBudget& budget) {
   if (value.type == JsonValue::Type::kNumbers) return value.numbers;
   if (value.type == JsonValue::Type::kString && !value.string.empty() && value.string.front() == '[')
-    return ParseJson(value.string).numbers;
+    return ParseJson(value.string, budget).numbers;
   return {NumberOf(value, "base_score")};
 }
 
@@ -113,7 +113,7 @@ const JsonValue& TreesOf(const JsonValue& learner) {
   return Member(name.string == "dart" ? Member(booster, "gbtree") : booster, "model");
 }
 
-void CollectCategories(const JsonValue& trees, XgboostModel& model) {
+void CollectCategories(const JsonValue& trees, XgboostModel& model, ReadBudget& budget) {
   model.category_sizes.assign(model.n_features, 0);
   for (const JsonValue& tree : trees.items) {
     const JsonValue* nodes = tree.Find("categories_nodes");
@@ -130,8 +130,10 @@ void CollectCategories(const JsonValue& trees, XgboostModel& model) {
       known = std::max(known, 1u);
       if (!(first[i] >= 0 && size[i] >= 0 && first[i] + size[i] <= static_cast<double>(categories.size())))
         Malformed("a node's categories lie outside");
-      for (double at = first[i]; at < first[i] + size[i]; ++at)
+      for (double at = first[i]; at < first[i] + size[i]; ++at) {
+        budget.Step();
         known = std::max(known, 1 + IndexOf(categories[static_cast<size_t>(at)], kMaxCategories, "a category"));
+      }
     }
   }
 }
@@ -139,8 +141,8 @@ void CollectCategories(const JsonValue& trees, XgboostModel& model) {
 // Lays one tree out: breadth first, so that the top of every tree lies together.
 class Flattener {
  public:
-  Flattener(std::span<const ForestFeature> features, const ForestShape& shape, ForestParts& parts)
-      : features_(features), shape_(shape), parts_(parts) {}
+  Flattener(std::span<const ForestFeature> features, const ForestShape& shape, ForestParts& parts, ReadBudget& budget)
+      : features_(features), shape_(shape), parts_(parts), budget_(budget) {}
 
   void Add(const JsonValue& tree, uint32_t group, float scale) {
     const auto& left = Member(tree, "left_children").numbers;
@@ -184,6 +186,7 @@ class Flattener {
 
  private:
   void Grow() {
+    budget_.Take(2 * (2 * sizeof(float) + 2 * sizeof(uint32_t)));  // a vector has up to twice the room that it fills
     parts_.value.push_back(0);
     parts_.feature.push_back(0);
     parts_.left.push_back(0);
@@ -225,7 +228,10 @@ class Flattener {
     }
     const uint32_t n_codes = shape_.n_codes[feature.index];
     std::vector<uint32_t> set((n_codes + 31) / 32);
-    const auto goes_right = [&](uint32_t code) { set[code / 32] |= 1u << (code % 32); };
+    const auto goes_right = [&](uint32_t code) {
+      budget_.Step();
+      set[code / 32] |= 1u << (code % 32);
+    };
     if (feature.kind == ForestFeature::Kind::kOneHot) {
       for (uint32_t code = 0; code < n_codes; ++code)
         if (!((code == feature.code ? 1.0f : 0.0f) < threshold)) goes_right(code);
@@ -243,14 +249,18 @@ class Flattener {
 
   // Many nodes split by the same set.
   uint32_t PlaceOf(const std::vector<uint32_t>& set) {
-    const auto [known, fresh] = places_.emplace(set, static_cast<uint32_t>(parts_.sets.size()));
-    if (fresh) parts_.sets.insert(parts_.sets.end(), set.begin(), set.end());
-    return known->second;
+    if (const auto known = places_.find(set); known != places_.end()) return known->second;
+    budget_.Take(4 * sizeof(uint32_t) * set.size());
+    const auto place = static_cast<uint32_t>(parts_.sets.size());
+    places_.emplace(set, place);
+    parts_.sets.insert(parts_.sets.end(), set.begin(), set.end());
+    return place;
   }
 
   std::span<const ForestFeature> features_;
   const ForestShape& shape_;
   ForestParts& parts_;
+  ReadBudget& budget_;
   std::vector<bool> default_left_, is_set_;
   std::vector<std::pair<size_t, size_t>> segment_;
   const std::vector<double>* categories_ = nullptr;
@@ -259,11 +269,12 @@ class Flattener {
 
 }  // namespace
 
-XgboostModel ReadXgboostModel(std::span<const uint8_t> bytes) {
+XgboostModel ReadXgboostModel(std::span<const uint8_t> bytes, ReadBudget& budget) {
   if (bytes.size() < 2 || bytes[0] != '{') Malformed("it does not start as JSON or UBJSON");
   const bool text = bytes[1] == '"' || bytes[1] == ' ' || bytes[1] == '\n' || bytes[1] == '\r' || bytes[1] == '\t';
   XgboostModel model;
-  model.json = text ? ParseJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) : ParseUbjson(bytes);
+  model.json = text ? ParseJson({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, budget)
+                    : ParseUbjson(bytes, budget);
   const JsonValue& learner = Member(model.json, "learner");
   const JsonValue& parameters = Member(learner, "learner_model_param");
   model.objective = Member(Member(learner, "objective"), "name").string;
@@ -281,7 +292,7 @@ XgboostModel ReadXgboostModel(std::span<const uint8_t> bytes) {
   model.n_features = CountOf(parameters, "num_feature", kMaxImportedFeatures);
   model.n_outputs =
       std::max({1u, CountOf(parameters, "num_class", kMaxOutputs), CountOf(parameters, "num_target", kMaxOutputs)});
-  const std::vector<double> scores = BaseScores(Member(parameters, "base_score"));
+  const std::vector<double> scores = BaseScores(Member(parameters, "base_score"), budget);
   if (scores.size() != 1 && scores.size() != model.n_outputs)
     Malformed("base_score has another length than the outputs");
   for (uint32_t k = 0; k < model.n_outputs; ++k) {
@@ -292,12 +303,12 @@ XgboostModel ReadXgboostModel(std::span<const uint8_t> bytes) {
     for (const JsonValue& name : names->items) model.feature_names.push_back(name.string);
   const JsonValue& trees = Member(TreesOf(learner), "trees");
   if (trees.type == JsonValue::Type::kNumbers && trees.size() > 0) Malformed("its trees are numbers");
-  CollectCategories(trees, model);
+  CollectCategories(trees, model, budget);
   return model;
 }
 
 ForestParts FlattenTrees(const XgboostModel& model, std::span<const ForestFeature> features, const ForestShape& shape,
-                         size_t n_trees, float scale) {
+                         size_t n_trees, float scale, ReadBudget& budget) {
   const JsonValue& learner = Member(model.json, "learner");
   const JsonValue& gbtree = TreesOf(learner);
   const JsonValue& trees = Member(gbtree, "trees");
@@ -309,7 +320,7 @@ ForestParts FlattenTrees(const XgboostModel& model, std::span<const ForestFeatur
   ForestParts parts;
   parts.base = model.base;
   parts.gain.assign(shape.n_dense + shape.n_codes.size(), 0);
-  Flattener flattener(features, shape, parts);
+  Flattener flattener(features, shape, parts, budget);
   for (size_t t = 0; t < n; ++t)
     flattener.Add(trees.items[t], IndexOf(groups[t], model.n_outputs, "a tree's output"),
                   dropped == nullptr ? scale : scale * static_cast<float>(dropped->numbers[t]));

@@ -38,10 +38,10 @@ struct XgboostModel {
 };
 
 // Throws Error(kInvalidParameter) for what is no XGBoost model, Error(kNotSupported) for one of another booster or objective.
-XgboostModel ReadXgboostModel(std::span<const uint8_t> bytes);
+XgboostModel ReadXgboostModel(std::span<const uint8_t> bytes, ReadBudget& budget);
 
 // The first n_trees trees (all: 0) in flat form; leaves are multiplied by `scale`.
 ForestParts FlattenTrees(const XgboostModel& model, std::span<const ForestFeature> features, const ForestShape& shape,
-                         size_t n_trees, float scale);
+                         size_t n_trees, float scale, ReadBudget& budget);
 
 }  // namespace retrain
