@@ -37,7 +37,7 @@ static ProgressSlot* own_slot = nullptr;
 static TimestampTz last_notice = 0;
 static char last_phase[32];
 
-static void init_table(void* pointer) {
+static void init_table(void* pointer, uint64_t) {
   auto* fresh = static_cast<ProgressTable*>(pointer);
   memset(fresh, 0, sizeof *fresh);
   LWLockInitialize(&fresh->lock, LWLockNewTrancheId());

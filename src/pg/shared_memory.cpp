@@ -25,7 +25,7 @@ static void startup() {
     if (area->size() == 0) continue;
     bool found;
     area->pointer = ShmemInitStruct(area->name, area->size(), &found);
-    if (!found) area->init(area->pointer);
+    if (!found) area->init(area->pointer, area->size());
   }
   LWLockRelease(AddinShmemInitLock);
 }
@@ -58,12 +58,29 @@ void shared_memory_init(SharedArea* const* areas, int n) {
   shmem_startup_hook = startup;
 }
 
+#if PG_VERSION_NUM >= 170000
+// What the callbacks that fill a named segment, which get nothing but its memory, are to do.
+static SharedArea* fresh_area = nullptr;
+static uint64_t fresh_size = 0;
+
+// Whoever asks for a named segment has to ask for the size that it was made with, and the settings may have changed since:
+// the size that an area got is kept in a segment of its own.
+static void find_by_name(SharedArea* area) {
+  bool found;
+  fresh_area = area;
+  fresh_size = area->size();
+  const auto* size = static_cast<uint64_t*>(GetNamedDSMSegment(
+      psprintf("%s: size", area->name), sizeof(uint64_t),
+      [](void* pointer) { *static_cast<uint64_t*>(pointer) = fresh_size; }, &found));
+  fresh_size = *size;
+  area->pointer = GetNamedDSMSegment(
+      area->name, fresh_size, [](void* pointer) { fresh_area->init(pointer, fresh_size); }, &found);
+}
+#endif
+
 void* shared_memory(SharedArea* area) {
 #if PG_VERSION_NUM >= 170000
-  if (area->pointer == nullptr && area->size() > 0) {
-    bool found;
-    area->pointer = GetNamedDSMSegment(area->name, area->size(), area->init, &found);
-  }
+  if (area->pointer == nullptr && area->size() > 0) find_by_name(area);
 #endif
   return area->pointer;
 }

@@ -29,10 +29,10 @@ static uint64_t area_size() {
   return wanted == 0 ? 0 : sizeof(SharedModels) + wanted;
 }
 
-static void init_area(void* pointer) {
+static void init_area(void* pointer, uint64_t size) {
   auto* models = static_cast<SharedModels*>(pointer);
   memset(models, 0, sizeof *models);
-  models->capacity = settings::shared_cache_size();
+  models->capacity = size - sizeof(SharedModels);
   LWLockInitialize(&models->lock, LWLockNewTrancheId());
 }
 

@@ -98,5 +98,19 @@ $node->restart;
 like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'without shared memory each connection has its own');
 is($node->safe_psql('postgres', $stats), '0|0|0|0', 'and none is shared');
 
+# A library that is not preloaded finds the memory by its name, and with the size that the first connection asked for.
+SKIP: {
+    skip 'shared memory found by name needs PostgreSQL 17', 5 if preload_needed($node);
+    $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\npg_retrain.shared_cache_size = 224kB");
+    $node->restart;
+    like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'not preloaded');
+    is($node->safe_psql('postgres', $stats), "1|$size{c}|0|$room", 'and shared');
+    $node->append_conf('postgresql.conf', 'pg_retrain.shared_cache_size = 448kB');
+    $node->reload;
+    ok($node->poll_query_until('postgres', q{select current_setting('pg_retrain.shared_cache_size') = '448kB'}), 'another size');
+    like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'new connections predict');
+    is($node->safe_psql('postgres', $stats), "1|$size{c}|0|$room", 'with the memory that there is');
+}
+
 $node->stop;
 done_testing();
