@@ -9,6 +9,7 @@
 #include "pg/messages.h"
 #include "pg/owned.h"
 #include "pg/scoring.h"
+#include "pg/settings.h"
 #include "pg/training_run.h"
 
 extern "C" {
@@ -114,8 +115,10 @@ static retrain::FutureRegressorTable* future_argument(FunctionCallInfo fcinfo, i
   if (model.config().regressors.empty())
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("model \"%s\" has no regressors", model_name),
                     errhint("leave p_regressors out, or train with {\"regressors\": [\"column\"]}")));
-  auto* table = make_owned<retrain::FutureRegressorTable>(
-      CurrentMemoryContext, [&] { return new retrain::FutureRegressorTable(model.config().regressors.size()); });
+  const uint64_t memory = settings::training_memory();
+  auto* table = make_owned<retrain::FutureRegressorTable>(CurrentMemoryContext, [&] {
+    return new retrain::FutureRegressorTable(model.config().regressors.size(), memory);
+  });
   SPI_connect();
   read_future_regressors(query, model.config().regressors, table);
   SPI_finish();

@@ -557,6 +557,22 @@ is($ascii->query_ok('select count(*) from ai_model_versions'), '1', 'nothing cam
 is($ascii->query_ok(q{select classify_intent('hola', 'es') is not null}), 't', 'the session goes on');
 $ascii->close;
 
+# ---- what is read beside the rows of a training ----------------------------------------------------------------------
+
+# Three bytes of a file become a hundred and more; neither they nor the rows of a plan take more memory than a training may.
+$session->query_ok(q{create temp table files as
+    select convert_to('{"a":[' || repeat('[],', 400000) || '[]]}', 'UTF8') as lists, convert_to('{"a":[' || repeat('1,', 20000000) || '1]}', 'UTF8') as numbers});
+$session->query_ok(q{select train_forecast('plan', 'select date ''2026-01-01'' + n as ds, n % 7 as y, n % 3 as price from generate_series(1, 60) n',
+    '{"regressors": ["price"]}', p_promote => 'always')});
+$session->query_ok(q{set pg_retrain.training_memory = '8MB'});
+error_is($session->query(q{select import_xgboost_model(lists, 'lists') from files}), '53200', qr/more memory/, 'a file of many lists: 53200');
+error_is($session->query(q{select forecast('plan', 3, p_regressors => 'select date ''2026-03-02'' + n % 9 as ds, 1 as price from generate_series(1, 200000) n')}),
+    '53200', qr/more memory/, 'a plan of many rows: 53200');
+$session->query_ok('reset pg_retrain.training_memory');
+$session->query_ok(q{set statement_timeout = '10ms'});
+error_is($session->query(q{select import_xgboost_model(numbers, 'numbers') from files}), '57014', undef, 'reading a file ends when it shall: 57014');
+$session->query_ok('reset statement_timeout');
+
 is(session_pid($session), $pid, 'the first session is still the same one');
 log_shows_no_crash($node);
 done_testing();

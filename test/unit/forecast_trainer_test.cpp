@@ -208,9 +208,25 @@ TEST(ForecastTrainer, NamesAValueThatIsTooLarge) {
   EXPECT_EQ(said(1e30, -1e30), "accepted");
   EXPECT_EQ(said(-1e31, 1), "y is out of range | series \"a\", 2000-01-01: -1e+31, at most 1e30");
   EXPECT_EQ(said(1, 1e300), "price is out of range | series \"a\", 2000-01-01: 1e+300, at most 1e30");
-  FutureRegressorTable future(1);
+  FutureRegressorTable future(1, 1 << 20);
   const double far = -1e31;
   EXPECT_THROW(future.Add(false, "", 0, 0, {&far, 1}), Error);
+}
+
+TEST(FutureRegressorTable, HoldsNoMoreThanItsBudget) {
+  for (const bool named : {false, true}) {
+    FutureRegressorTable future(2, 1 << 20);
+    const double values[] = {1, 2};
+    const auto add = [&](int64_t row) { future.Add(named, "shop " + std::to_string(row % 1000), row, row, values); };
+    for (int64_t row = 0; row < 1000; ++row) add(row);
+    try {
+      for (int64_t row = 1000; row < 20'000; ++row) add(row);
+      ADD_FAILURE() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kOutOfMemory);
+      EXPECT_NE(error.detail().find("1024 kB"), std::string::npos) << error.detail();
+    }
+  }
 }
 
 // What is accepted can be read again: errors are stored in single precision.

@@ -134,14 +134,27 @@ void FutureRegressorTable::Add(bool named, std::string_view series, int64_t wall
                   FormatTime(wall) + ": " + JsonWriter().Number(x).Take() + ", at most 1e30",
                   "give the values that a training takes");
   }
+  // Vectors with up to twice the room that they fill, and once more in the order of their times.
+  CheckMemory(4 * (sizeof(Row) + values.size_bytes()));
   const Row row{wall, absolute, values_.size()};
   if (!named) {
     common_.push_back(row);
   } else {
     const auto it = rows_.find(series);
+    if (it == rows_.end()) CheckMemory(series.size() + 128);  // with a place in the map
     (it == rows_.end() ? rows_[std::string(series)] : it->second).push_back(row);
   }
   values_.insert(values_.end(), values.begin(), values.end());
+}
+
+void FutureRegressorTable::CheckMemory(uint64_t more) {
+  held_ += more;
+  if (held_ <= memory_budget_) return;
+  throw Error(ErrorCode::kOutOfMemory, "the regressors need more memory than allowed",
+              "after " + std::to_string(values_.size() / regressors_) +
+                  " rows more than pg_retrain.training_memory, which is " + std::to_string(memory_budget_ >> 10) +
+                  " kB",
+              "give the rows of the horizon only, or raise pg_retrain.training_memory");
 }
 
 FutureRegressors FutureRegressorTable::Of(std::string_view series, bool absolute) const {

@@ -88,9 +88,11 @@ struct FutureRegressors {
 // Rows that tell the future of regressors, as a query gives them.
 class FutureRegressorTable {
  public:
-  explicit FutureRegressorTable(size_t regressors) : regressors_(regressors) {}
+  FutureRegressorTable(size_t regressors, uint64_t memory_budget)
+      : regressors_(regressors), memory_budget_(memory_budget) {}
 
-  // `named` false: the row is for every series. Values are one for each regressor, not a number: unknown.
+  // `named` false: the row is for every series. Values are one for each regressor, not a number: unknown. Throws
+  // Error(kOutOfMemory) for more rows than the budget has room for.
   void Add(bool named, std::string_view series, int64_t wall, int64_t absolute, std::span<const double> values);
   // The rows of a series in time order, its own or those of every series; of rows for one time the last added counts.
   FutureRegressors Of(std::string_view series, bool absolute) const;
@@ -100,7 +102,10 @@ class FutureRegressorTable {
     int64_t wall, absolute;
     size_t values;  // place in values_
   };
+  void CheckMemory(uint64_t more);
+
   size_t regressors_;
+  uint64_t memory_budget_, held_ = 0;
   std::map<std::string, std::vector<Row>, std::less<>> rows_;
   std::vector<Row> common_;
   std::vector<double> values_;
