@@ -507,5 +507,42 @@ TEST(TableModel, RefusesDamagedBytes) {
     EXPECT_THROW(TableModel{std::span(artifact).first(size)}, Error) << size;
 }
 
+// Finite numbers may have an infinite product, and the difference of two of those is no number.
+TEST(TableModel, AnswersThatAreNoNumbersAreRefused) {
+  const auto refused = [](const TableModelParts& parts, double first, double second) -> std::string {
+    const auto artifact = EncodeTableModel(parts);
+    const TableModel model(artifact);
+    const auto owner = model.NewScratch();
+    auto& scratch = static_cast<TableScratch&>(*owner);
+    scratch.cells = {Num(first), Num(second)};
+    try {
+      model.Score(scratch);
+      if (model.task() == TableTask::kClassification) model.Probabilities(scratch);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kDataCorrupted);
+      return error.detail();
+    }
+    return "";
+  };
+  TableModelParts value;
+  value.encoder.AddPlainColumn("a", 0);
+  value.encoder.AddPlainColumn("b", 0);
+  value.encoder.EndFitting();
+  TableModelParts classes = value;
+  value.weights = {1e300, -1e300};
+  value.bias = {0};
+  value.means = {0, 0};
+  EXPECT_EQ(refused(value, 1, 1), "");
+  EXPECT_EQ(refused(value, 1e50, 1), "");
+  EXPECT_EQ(refused(value, 1e50, 1e50), "a margin is not a number");
+  classes.task = TableTask::kClassification;
+  classes.labels = {"x", "y", "z"};
+  classes.weights = {1e300, 1e300, 0, 0, 0, 1};
+  classes.bias = {0, 0, 0};
+  classes.means = {0, 0};
+  EXPECT_EQ(refused(classes, 1, 1), "");
+  EXPECT_EQ(refused(classes, 1e50, 1), "a probability is not a number");
+}
+
 }  // namespace
 }  // namespace retrain

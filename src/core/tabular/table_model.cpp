@@ -51,6 +51,12 @@ std::vector<uint8_t> CalibratorOf(const TableCalibrator& calibrator) {
   return out.Take();
 }
 
+// Each stored number is finite, their sums and products need not be, and the difference of two infinite ones is no number.
+void CheckNumbers(std::span<const double> values, const char* detail) {
+  for (const double value : values)
+    if (std::isnan(value)) Corrupted(detail);
+}
+
 double Sigmoid(double m) { return m >= 0 ? 1 / (1 + Exp(-m)) : Exp(m) / (1 + Exp(m)); }
 
 void Softmax(std::span<double> margins) {
@@ -228,6 +234,7 @@ void TableModel::ScoreEncoded(TableScratch& scratch) const {
                                         static_cast<double>(std::numeric_limits<float>::max())));
     forest_->Margins(scratch.single, scratch.codes, scratch.forest_margins);
     for (size_t j = 0; j < k; ++j) scratch.margins[j] = static_cast<double>(scratch.forest_margins[j]);
+    CheckNumbers(scratch.margins, "a margin is not a number");
     return;
   }
   encoder_.Standardise(scratch.dense);
@@ -256,6 +263,7 @@ void TableModel::ScoreEncoded(TableScratch& scratch) const {
     const double* of_code = weights_.data() + (d + encoder_.categories()[c].first + scratch.codes[c]) * k;
     for (size_t j = 0; j < k; ++j) scratch.margins[j] += of_code[j];
   }
+  CheckNumbers(scratch.margins, "a margin is not a number");
 }
 
 double TableModel::Value(const TableScratch& scratch) const {
@@ -293,6 +301,7 @@ void TableModel::Probabilities(TableScratch& scratch) const {
   }
   LogScores(scratch, p);
   Calibrate(calibrator_, p);
+  CheckNumbers(p, "a probability is not a number");
 }
 
 void Calibrate(const TableCalibrator& calibrator, std::span<double> p) {
