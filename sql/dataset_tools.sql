@@ -96,6 +96,13 @@ from jsonb_array_elements(import_training_dataset(:'bad', p_model_name => 'bad',
 select user_message, detected_intent from ai_training_data where model_name = 'bad' order by 1;
 select import_training_dataset(array[format('{"text": "x", "intent": "%s"}', repeat('x', 1025))]) #>> '{report,0,error}' as error;
 select import_training_dataset(p_items => '["\u0041", 7, null]') -> 'report' as report;
+select i, import_training_dataset(array[i], p_model_name => 'parts') #>> '{report,0,error}' as error
+from unnest(array['{"text": {"a": 1}, "intent": "a"}', '{"text": "x", "intent": ["a", "b"]}', '{"text": "x", "intent": "\t"}',
+  '{"text": "x", "intent": "a", "response": {"a": 1}}',
+  '{"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}], "intent": "a"}']) i;
+select import_training_dataset(array['{"text": "x", "intent": " a\n"}', '{"text": "y", "intent": 5}'], p_model_name => 'parts')
+  -> 'imported' as imported;
+select user_message, detected_intent from ai_training_data where model_name = 'parts' order by 1;
 select import_training_dataset();
 \echo :LAST_ERROR_SQLSTATE
 select import_training_dataset('{}', '[]');

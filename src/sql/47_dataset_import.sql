@@ -22,6 +22,7 @@ declare
   v_confidence text;
   v_quality text;
   v_flag text;
+  v_name text;
 begin
   if jsonb_typeof(p_item) is distinct from 'object' then
     error := format('not an object but %s', coalesce(jsonb_typeof(p_item), 'null'));
@@ -42,11 +43,28 @@ begin
     user_message := coalesce(p_item ->> 'user_message', p_item ->> 'text');
     response := coalesce(p_item ->> 'response', p_item ->> 'ai_response');
   end if;
-  intent := nullif(btrim(coalesce(p_item ->> 'intent', p_item ->> 'label', v_metadata ->> 'intent')), '');
+  -- As a correction is read: an intent of nothing but blanks is none.
+  intent := nullif(btrim(coalesce(p_item ->> 'intent', p_item ->> 'label', v_metadata ->> 'intent'), E' \t\r\n'), '');
   category := nullif(coalesce(p_item ->> 'category', v_metadata ->> 'category'), '');
   product_name := coalesce(p_item ->> 'product_name', v_metadata ->> 'productName');
   v_confidence := coalesce(p_item ->> 'confidence_score', p_item ->> 'confidence');
   v_quality := coalesce(p_item ->> 'quality_score', v_metadata ->> 'qualityScore');
+
+  foreach v_name in array array['text', 'user_message', 'intent', 'label', 'response', 'ai_response', 'category', 'product_name']
+  loop
+    if error is null and jsonb_typeof(p_item -> v_name) in ('object', 'array') then
+      error := format('"%s" is not text but %s', v_name, jsonb_typeof(p_item -> v_name));
+    end if;
+  end loop;
+  if error is null and jsonb_typeof(p_item -> 'messages') = 'array' then
+    select format('"content" of a message is not text but %s', jsonb_typeof(m.value -> 'content')) into error
+    from jsonb_array_elements(p_item -> 'messages') with ordinality m (value, place)
+    where m.value ->> 'role' in ('user', 'assistant') and jsonb_typeof(m.value -> 'content') in ('object', 'array')
+    order by m.place limit 1;
+  end if;
+  if error is not null then
+    return;
+  end if;
 
   if user_message is null or btrim(user_message, E' \t\r\n') = '' then
     error := 'no text of a user';
