@@ -147,6 +147,13 @@ from generate_series(0, 60) i;
 select retrain_next_version('m') > max(version) as unused from ai_model_deployments where model_name = 'm';
 rollback;
 
+-- the live version deleted with its row: the history knows
+delete from ai_model_versions where model_name = 'm' and is_active;
+select count(*) as live from model_live_at('m');
+select live_until > live_from as closed from ai_model_deployments where model_name = 'm' order by live_from desc limit 1;
+select status, gate ->> 'rule' as rule, deployed from train_intent_model('m');
+select count(*) as live from model_live_at('m');
+
 drop view live;
 drop function record_messages, refused;
 drop extension pg_retrain;

@@ -489,6 +489,19 @@ begin
 end
 $function$;
 
+-- A live version that is deleted is live no longer, and the history of deployments says so.
+create function @extschema@.retrain_version_after_delete() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  update @extschema@.ai_model_deployments d
+  set live_until = greatest(clock_timestamp(), d.live_from + interval '1 microsecond')
+  where d.model_name = old.model_name and d.version_id = old.id and d.live_until is null;
+  return null;
+end
+$function$;
+
 -- A version never changes: what was measured and promoted is what predicts. Only its status moves.
 create function @extschema@.retrain_versions_immutable() returns trigger
   language plpgsql volatile

@@ -33,6 +33,10 @@ create trigger ai_model_versions_checksums
   before insert on @extschema@.ai_model_versions
   for each row execute function @extschema@.retrain_version_before_insert();
 
+create trigger ai_model_versions_delete
+  after delete on @extschema@.ai_model_versions
+  for each row when (old.is_active) execute function @extschema@.retrain_version_after_delete();
+
 -- Not on status and is_active, so that a promotion never reads the artifact.
 create trigger ai_model_versions_immutable
   before update of id, model_name, version, run_id, algorithm, artifact, artifact_sha256, artifact_crc32c, artifact_bytes,
