@@ -218,8 +218,9 @@ end
 $function$;
 
 -- Marks the rows that a run learnt from and that were not marked before. Only rows that are still as the training saw
--- them: one that was changed meanwhile, or whose transaction ended meanwhile, counts as new. Where the run was begun in
--- another transaction its snapshot is gone, and p_seen stands for it.
+-- them: one that was changed meanwhile, or whose transaction ended meanwhile, counts as new. So does one that another
+-- transaction is changing at this moment: waiting for it could end in a deadlock, and would keep the registry locked as long.
+-- Where the run was begun in another transaction its snapshot is gone, and p_seen stands for it.
 create function @extschema@.retrain_mark_rows(p_model_name text, p_run_id uuid, p_seen timestamptz) returns bigint
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -243,13 +244,20 @@ begin
       and l.label_changed_at <= p_seen;
   end if;
 
+  with free as (
+    select f.id
+    from @extschema@.ai_training_data f
+    join unnest(v_ids, v_times) s (id, label_changed_at) on s.id = f.id and s.label_changed_at = f.label_changed_at
+    where f.model_name = p_model_name
+    for update of f skip locked
+  )
   update @extschema@.ai_training_data d
   set included_in_training_run = p_run_id,
     -- A bare "reviewed" is the only trace of that review: it stays.
     dataset_status = case when d.dataset_status = 'reviewed' and d.intent_correct is null then 'reviewed'
       else 'used_in_training' end
-  from unnest(v_ids, v_times) s (id, label_changed_at)
-  where d.id = s.id and d.label_changed_at = s.label_changed_at and d.model_name = p_model_name;
+  from free f
+  where d.id = f.id and d.model_name = p_model_name;
   get diagnostics v_marked = row_count;
   return v_marked;
 end

@@ -29,6 +29,8 @@ create function @extschema@.should_retrain(p_model_name text default 'default') 
 as $function$
 declare
   c_retry_after constant interval := '1 hour';
+  -- Another session was in the way: a deadlock, an old snapshot, a lock_timeout. The next try finds it gone.
+  c_passing constant text := '\((40001|40P01|55P03)\)';
   -- The last semicolon with nothing but comments behind it.
   c_end constant text := E'^(.*);(\\s|--[^\\n]*(\\n|$)|/[*]([^*]|[*]+[^*/])*[*]+/)*$';
   v_model @extschema@.ai_models;
@@ -121,6 +123,7 @@ begin
   elsif v_asked is null and v_new < v_model.auto_retrain_threshold then
     v_reason := format('%s new samples, a training is due at %s', v_new, v_model.auto_retrain_threshold);
   elsif v_failed.created_at > clock_timestamp() - c_retry_after and v_model.updated_at <= v_failed.created_at
+    and v_failed.error_message !~ c_passing
     and v_since_failure < greatest(v_model.auto_retrain_threshold / 10, 1)
   then
     v_reason := format('the last training failed and little has changed since: %s', v_failed.error_message);
