@@ -233,15 +233,15 @@ begin
   perform @extschema@.retrain_require_messages(p_model_name);
   v_until := v_at + make_interval(mins => p_minutes);
 
-  -- Leases that have run out, or whose message has been reviewed.
+  -- Leases whose message has been reviewed. Those that have run out are left for the next claim to take over: were they
+  -- deleted here, nobody else could claim their messages before this transaction has ended.
   delete from @extschema@.ai_review_leases l
   where l.model_name = p_model_name and l.training_data_id in (
     select o.training_data_id
     from @extschema@.ai_review_leases o
     left join @extschema@.ai_training_data d on d.id = o.training_data_id
     where o.model_name = p_model_name
-      and (o.expires_at <= v_at or d.id is null or d.dataset_status <> 'pending' or d.corrected_by_human
-        or d.intent_correct is not null)
+      and (d.id is null or d.dataset_status <> 'pending' or d.corrected_by_human or d.intent_correct is not null)
     for update of o skip locked);
 
   -- What the reviewer holds comes first and is held on: asking again after a reload loses nothing.
@@ -278,7 +278,7 @@ begin
           where r.model_name = d.model_name and r.text_key = d.text_key and r.dataset_status = 'rejected')
         and not exists (
           select from @extschema@.ai_review_leases l
-          where l.training_data_id = d.id and l.model_name = d.model_name)
+          where l.training_data_id = d.id and l.model_name = d.model_name and l.expires_at > v_at)
       order by d.confidence_score asc nulls first, d.created_at desc
       limit p_limit - cardinality(v_claimed)
       for update of d skip locked) c;
@@ -287,7 +287,9 @@ begin
       insert into @extschema@.ai_review_leases (training_data_id, model_name, reviewer, leased_at, expires_at)
       select c.id, p_model_name, p_reviewer, v_at, v_until
       from unnest(v_candidates) c (id)
-      on conflict (training_data_id, model_name) do nothing
+      on conflict (training_data_id, model_name) do update
+      set reviewer = excluded.reviewer, leased_at = excluded.leased_at, expires_at = excluded.expires_at
+      where ai_review_leases.expires_at <= v_at
       returning ai_review_leases.training_data_id
     )
     select v_claimed || coalesce(array_agg(t.training_data_id), '{}') into v_claimed from taken t;
