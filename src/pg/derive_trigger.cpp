@@ -13,6 +13,7 @@ extern "C" {
 RETRAIN_FUNCTION(retrain_training_data_before_write);
 
 enum InteractionColumn {
+  kModelName,
   kUserMessage,
   kDetectedIntent,
   kCorrectIntent,
@@ -26,13 +27,14 @@ enum InteractionColumn {
   kColumns
 };
 
-static constexpr const char* kNames[kColumns] = {
-    "user_message",   "detected_intent", "correct_intent",           "corrected_by_human", "intent_correct",
-    "dataset_status", "corrected_at",    "included_in_training_run", "label_changed_at",   "updated_at"};
+static constexpr const char* kNames[kColumns] = {"model_name",       "user_message",       "detected_intent",
+                                                 "correct_intent",   "corrected_by_human", "intent_correct",
+                                                 "dataset_status",   "corrected_at",       "included_in_training_run",
+                                                 "label_changed_at", "updated_at"};
 
-// The columns that say what a training learns of a row, or measures by it.
-static constexpr InteractionColumn kLabelColumns[] = {kUserMessage,      kDetectedIntent, kCorrectIntent,
-                                                      kCorrectedByHuman, kIntentCorrect,  kDatasetStatus};
+// The columns that say what a training learns of a row, or measures by it, and which model's it is.
+static constexpr InteractionColumn kLabelColumns[] = {
+    kModelName, kUserMessage, kDetectedIntent, kCorrectIntent, kCorrectedByHuman, kIntentCorrect, kDatasetStatus};
 
 struct Row {
   Datum values[kColumns];

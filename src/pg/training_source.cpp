@@ -15,8 +15,9 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
-enum SourceColumn { kText, kIntent, kWeight, kSplit, kCreatedAt, kHuman, kSourceColumns };
-static const char* const kColumnNames[kSourceColumns] = {"text", "intent", "weight", "split", "created_at", "human"};
+enum SourceColumn { kText, kIntent, kWeight, kSplit, kCreatedAt, kHuman, kReviewed, kLabelledAt, kSourceColumns };
+static const char* const kColumnNames[kSourceColumns] = {"text",       "intent", "weight",   "split",
+                                                         "created_at", "human",  "reviewed", "labelled_at"};
 
 struct Source {
   retrain::IntentTrainer* trainer;
@@ -45,7 +46,8 @@ static void check_type(SourceColumn column, Oid type) {
       fits = is_number_type(getBaseType(type));
       wanted = "a number";
       break;
-    case kCreatedAt: {
+    case kCreatedAt:
+    case kLabelledAt: {
       const Oid base = getBaseType(type);
       fits = base == TIMESTAMPTZOID || base == TIMESTAMPOID || base == DATEOID;
       wanted = "timestamptz, timestamp or date";
@@ -170,14 +172,21 @@ static double weight_column(const Source& source, HeapTuple tuple, TupleDesc des
       DirectFunctionCall1(float8in, CStringGetDatum(OidOutputFunctionCall(source.output[kWeight], value))));
 }
 
-static int64 time_column(const Source& source, HeapTuple tuple, TupleDesc desc) {
+static int64 time_column(const Source& source, SourceColumn c, HeapTuple tuple, TupleDesc desc) {
   bool is_null = true;
-  if (source.column[kCreatedAt] == 0) return retrain::kNoTime;
-  Datum value = SPI_getbinval(tuple, desc, source.column[kCreatedAt], &is_null);
+  if (source.column[c] == 0) return retrain::kNoTime;
+  Datum value = SPI_getbinval(tuple, desc, source.column[c], &is_null);
   if (is_null) return retrain::kNoTime;
-  if (source.type[kCreatedAt] == TIMESTAMPOID) value = DirectFunctionCall1(timestamp_timestamptz, value);
-  if (source.type[kCreatedAt] == DATEOID) value = DirectFunctionCall1(date_timestamptz, value);
+  if (source.type[c] == TIMESTAMPOID) value = DirectFunctionCall1(timestamp_timestamptz, value);
+  if (source.type[c] == DATEOID) value = DirectFunctionCall1(date_timestamptz, value);
   return DatumGetTimestampTz(value);
+}
+
+static bool flag_column(const Source& source, SourceColumn c, HeapTuple tuple, TupleDesc desc) {
+  bool is_null = true;
+  if (source.column[c] == 0) return false;
+  const Datum value = SPI_getbinval(tuple, desc, source.column[c], &is_null);
+  return !is_null && DatumGetBool(value);
 }
 
 static void add_row(const Source& source, HeapTuple tuple, TupleDesc desc) {
@@ -186,12 +195,10 @@ static void add_row(const Source& source, HeapTuple tuple, TupleDesc desc) {
   message.label = text_column(source, kIntent, tuple, desc);
   message.split = text_column(source, kSplit, tuple, desc);
   message.weight = weight_column(source, tuple, desc);
-  message.created_at = time_column(source, tuple, desc);
-  if (source.column[kHuman] != 0) {
-    bool is_null;
-    const Datum human = SPI_getbinval(tuple, desc, source.column[kHuman], &is_null);
-    message.human = !is_null && DatumGetBool(human);
-  }
+  message.created_at = time_column(source, kCreatedAt, tuple, desc);
+  message.human = flag_column(source, kHuman, tuple, desc);
+  message.reviewed = flag_column(source, kReviewed, tuple, desc);
+  message.labelled_at = time_column(source, kLabelledAt, tuple, desc);
   if (source.embedding_name != nullptr) {
     if (const ArrayType* array = embedding_column(source, tuple, desc))
       message.embedding = {reinterpret_cast<const float*>(ARR_DATA_PTR(array)),

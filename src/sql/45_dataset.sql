@@ -36,7 +36,9 @@ begin
 end
 $function$;
 
--- Gives every labelled row that has none its split: once per distinct text, stratified by intent, never moved.
+-- Gives every labelled row that has none its split: once per distinct text, stratified by intent, never moved. Rows whose
+-- text was edited, or that came from another model, may bring a split that their text's other rows do not have: such a text
+-- is a test text if any of its rows is one, else a training text, or else what is learnt would be measured too.
 -- Each intent's distinct texts, in the order of their keys, take the 20 places of the pattern in turn: 14 train,
 -- 3 validation, 3 test; its first two train, so that a rare intent is learnt before it is measured.
 -- Rows loaded a moment ago have no statistics, and a nested loop over them would take hours: hence the first setting.
@@ -54,19 +56,24 @@ declare
   v_assigned bigint;
 begin
   if not exists (
-    select from @extschema@.ai_labelled_data l where l.model_name = p_model_name and l.split is null)
+      select from @extschema@.ai_labelled_data l where l.model_name = p_model_name and l.split is null)
+    and not exists (
+      select
+      from @extschema@.ai_training_data t
+      join @extschema@.ai_labelled_data l on l.model_name = t.model_name and l.text_key = t.text_key
+      where t.model_name = p_model_name and t.split <> 'train' and l.split <> t.split)
   then
     return 0;
   end if;
 
   with labelled as materialized (
-    select l.id, l.text_key, l.intent, l.human, l.created_at, l.split
+    select l.id, l.text_key, l.intent, l.human, l.reviewed, l.labelled_at, l.created_at, l.split
     from @extschema@.ai_labelled_data l
     where l.model_name = p_model_name
   ), texts as materialized (
     select distinct on (l.text_key) l.text_key, l.intent
     from labelled l
-    order by l.text_key, l.human desc, l.created_at desc, l.id
+    order by l.text_key, l.human desc, l.reviewed desc, l.labelled_at desc, l.created_at desc, l.id
   ), known as materialized (
     -- Any row of the text counts, labelled or not; a text that was ever a test text stays one.
     select d.text_key, min(d.split) as split
@@ -95,23 +102,25 @@ begin
   set split = x.split
   from labelled l
   join decided x on x.text_key = l.text_key
-  where d.model_name = p_model_name and d.id = l.id and l.split is null and d.split is null;
+  where d.model_name = p_model_name and d.id = l.id
+    and (l.split is null and d.split is null or l.split <> x.split);
   get diagnostics v_assigned = row_count;
   return v_assigned;
 end
 $function$;
 
 -- The training dataset as one self-contained query, for the trainer's cursor. Ordered by text, the row that decides
--- a text's label first: a person's before a machine's, then the newest.
+-- a text's label first: a person's before a machine's, then what a person has confirmed, then the newest label.
 create function @extschema@.retrain_rows_query(p_model_name text) returns text
   language plpgsql stable parallel safe
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
   return format(
-    'select d.user_message as text, d.intent, 1::pg_catalog.float8 as weight, d.split, d.created_at, d.human '
+    'select d.user_message as text, d.intent, 1::pg_catalog.float8 as weight, d.split, d.created_at, d.human, d.reviewed, '
+    'd.labelled_at '
     'from %s d where d.model_name operator(pg_catalog.=) %L '
-    'order by d.text_key, d.human desc, d.created_at desc, d.id',
+    'order by d.text_key, d.human desc, d.reviewed desc, d.labelled_at desc, d.created_at desc, d.id',
     pg_typeof(null::@extschema@.ai_labelled_data), p_model_name);
 end
 $function$;

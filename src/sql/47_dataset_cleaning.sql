@@ -1,7 +1,7 @@
 -- Cleaning a dataset: what is no use for training is rejected.
 
 -- Rejects, never deletes: empty texts, texts too long to be a message, and all but one row of a text with one intent
--- (a person's label stays before a machine's, then the newest). One text under two intents is for a person to decide.
+-- (a person's label stays before a machine's, then a confirmed one, then the newest). One text under two intents is for a person to decide.
 create function @extschema@.clean_dataset(p_model_name text default 'default', p_dry_run boolean default true)
   returns jsonb
   language plpgsql volatile parallel unsafe
@@ -27,7 +27,7 @@ begin
   end if;
 
   with labelled as (
-    select l.id, l.human, l.reviewed, l.created_at, l.text_key, l.intent,
+    select l.id, l.human, l.reviewed, l.labelled_at, l.created_at, l.text_key, l.intent,
       case
         when l.text_key = @extschema@.retrain_text_key('') then 'empty'
         when char_length(l.user_message) > c_longest then 'long'
@@ -37,7 +37,7 @@ begin
   ), ranked as (
     select l.*, row_number() over (
       partition by l.fault, l.text_key, l.intent
-      order by l.human desc, l.reviewed desc, l.created_at desc, l.id) as place
+      order by l.human desc, l.reviewed desc, l.labelled_at desc, l.created_at desc, l.id) as place
     from labelled l
   )
   select count(*), coalesce(array_agg(r.id) filter (where r.fault = 'empty'), '{}'),

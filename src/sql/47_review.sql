@@ -410,7 +410,10 @@ begin
       where n.model_name = p_model_name and n.dataset_status <> 'rejected'
       order by n.created_at desc
       limit p_limit) d
-    order by d.text_key, d.corrected_by_human desc, d.created_at desc) m;
+    -- The last word of a person is what is known of a text.
+    order by d.text_key, d.corrected_by_human and d.correct_intent is not null desc, d.intent_correct is true desc,
+      case when d.corrected_by_human then coalesce(d.corrected_at, d.created_at) else d.created_at end desc,
+      d.created_at desc) m;
 
   select p.model_version into v_unscored
   from unnest(array[p_version_a, p_version_b]) v (id)

@@ -51,7 +51,10 @@ select
   d.dataset_status,
   d.included_in_training_run,
   d.corrected_at,
-  d.label_changed_at
+  d.label_changed_at,
+  -- When the label was given, as far as that is known: a person's later word counts, whichever message it is about.
+  case when d.corrected_by_human and d.correct_intent is not null then coalesce(d.corrected_at, d.created_at)
+    else d.created_at end as labelled_at
 from @extschema@.ai_training_data d
 left join @extschema@.ai_models m on m.model_name = d.model_name
 where d.dataset_status <> 'rejected'

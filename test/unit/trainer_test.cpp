@@ -389,6 +389,31 @@ TEST(Trainer, BatchesOfRowsDoNotMatter) {
   EXPECT_NE(forward.artifact, Train(Request(), plain).artifact) << "the corrections count";
 }
 
+// Of one text a person's last word counts, whichever message it is about; then what a person has confirmed; then the newest.
+TEST(Trainer, TheLastWordOfAPersonDecides) {
+  const auto result = [](bool reversed) {
+    std::vector<LabelledMessage> given{
+        {"said twice", "earlier", 1, "train", 20, true, {}, true, 30},
+        {"said twice", "later", 1, "train", 10, true, {}, true, 40},
+        {"said twice", "newest", 1, "train", 50, false, {}, true, 50},
+        {"confirmed", "confirmed", 1, "train", 10, false, {}, true},
+        {"confirmed", "guessed", 1, "train", 20, false, {}, false},
+        {"guessed", "first", 1, "train", 10, false},
+        {"guessed", "second", 1, "train", 20, false},
+    };
+    if (reversed) std::reverse(given.begin(), given.end());
+    Dataset dataset(Request().config, 1);
+    for (const LabelledMessage& message : given) dataset.Add(message, Stop{});
+    dataset.Finish(Stop{});
+    std::vector<std::string> labels;
+    for (const DatasetRow& row : dataset.rows()) labels.push_back(dataset.labels()[row.label]);
+    std::sort(labels.begin(), labels.end());
+    return labels;
+  };
+  EXPECT_EQ(result(false), (std::vector<std::string>{"confirmed", "later", "second"}));
+  EXPECT_EQ(result(true), result(false));
+}
+
 TEST(Trainer, BadRowsAreErrors) {
   const Stop stop{never};
   IntentTrainer trainer(Request());

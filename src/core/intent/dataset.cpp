@@ -53,8 +53,8 @@ struct Dataset::Batch {
     size_t text_begin, text_size, label_begin, label_size, embedding_begin, embedding_size;
     float weight;
     int8_t given_split;
-    bool human;
-    int64_t created_at;
+    bool human, reviewed;
+    int64_t created_at, labelled_at;
     bool blank = false;  // no visible character
     Split split = Split::kTrain;
     TextKey key{};
@@ -114,7 +114,9 @@ void Dataset::Add(const LabelledMessage& message, const Stop& stop) {
                  static_cast<float>(message.weight),
                  SplitByName(message),
                  message.human,
-                 message.created_at};
+                 message.reviewed,
+                 message.created_at,
+                 message.labelled_at != kNoTime ? message.labelled_at : message.created_at};
   batch.texts += message.text;
   batch.labels += message.label;
   batch.embeddings.insert(batch.embeddings.end(), message.embedding.begin(),
@@ -230,14 +232,16 @@ void Dataset::Keep(size_t waiting) {
   row.weight = from.weight;
   row.split = from.split;
   row.human = from.human;
+  row.reviewed = from.reviewed;
   row.created_at = from.created_at;
+  row.labelled_at = from.labelled_at;
   uint32_t& slot = SlotOf(row.key, row.split);
   if (slot != 0) {
     ++duplicates_;
     const DatasetRow& other = rows_[slot - 1];
     const std::string_view other_label = labels_[other.label];
-    if (!(std::tie(row.human, row.created_at, label, row.text_hash) >
-          std::tie(other.human, other.created_at, other_label, other.text_hash)))
+    if (!(std::tie(row.human, row.reviewed, row.labelled_at, row.created_at, label, row.text_hash) >
+          std::tie(other.human, other.reviewed, other.labelled_at, other.created_at, other_label, other.text_hash)))
       return;
   }
   row.embedding_begin = embeddings_.size();

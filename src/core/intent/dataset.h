@@ -37,6 +37,8 @@ struct LabelledMessage {
   int64_t created_at = kNoTime;  // microseconds
   bool human = false;            // the label is a person's
   std::span<const float> embedding{};  // as many numbers for every message; when the configuration names its column
+  bool reviewed = false;               // a person has at least confirmed the label
+  int64_t labelled_at = kNoTime;       // when the label was given, where that is not when the message was
 };
 
 struct DatasetRow {
@@ -48,16 +50,17 @@ struct DatasetRow {
   uint32_t label;    // in Dataset::labels()
   float weight;
   Split split;
-  bool human;
-  int64_t created_at;
+  bool human, reviewed;
+  int64_t created_at, labelled_at;
   uint64_t text_begin;  // rows that are scored, not learnt: their text in Dataset::text()
   uint32_t text_size;
   uint32_t stats_row;  // training rows with statistics: row in Dataset::stats()
   uint64_t embedding_begin;
 };
 
-// Rows with one identity (normalise.h) within a split count once: a person's label wins over a machine's, then the
-// newest, then the greater label and text, so that the outcome does not depend on the order of arrival.
+// Rows with one identity (normalise.h) within a split count once: a person's label wins over a machine's, then one that a
+// person has confirmed, then the newest label, then the newest message, then the greater label and text, so that the
+// outcome does not depend on the order of arrival.
 //
 // Rows wait in a batch until they are worth reading on all threads; what they come to does not depend on the batches.
 class Dataset {
