@@ -249,7 +249,7 @@ begin
     from @extschema@.ai_training_data f
     join unnest(v_ids, v_times) s (id, label_changed_at) on s.id = f.id and s.label_changed_at = f.label_changed_at
     where f.model_name = p_model_name
-    for update of f skip locked
+    for no key update of f skip locked
   )
   update @extschema@.ai_training_data d
   set included_in_training_run = p_run_id,

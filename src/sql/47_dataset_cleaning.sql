@@ -1,7 +1,8 @@
 -- Cleaning a dataset: what is no use for training is rejected.
 
 -- Rejects, never deletes: empty texts, texts too long to be a message, and all but one row of a text with one intent
--- (a person's label stays before a machine's, then a confirmed one, then the newest). One text under two intents is for a person to decide.
+-- (a person's label stays before a machine's, then a confirmed one, then the newest). One text under two intents is for a
+-- person to decide.
 create function @extschema@.clean_dataset(p_model_name text default 'default', p_dry_run boolean default true)
   returns jsonb
   language plpgsql volatile parallel unsafe

@@ -15,7 +15,8 @@ begin
   select m.config, m.human_weight into effective_config, human_weight
   from @extschema@.retrain_policy(p_model_name) m;
   rows_query := format(
-    'select q.text, q.intent, q.weight, ''train''::pg_catalog.text as split, q.created_at, q.human, q.reviewed, q.labelled_at from (%s) q',
+    'select q.text, q.intent, q.weight, ''train''::pg_catalog.text as split, q.created_at, q.human, q.reviewed, '
+    'q.labelled_at from (%s) q',
     @extschema@.retrain_rows_query(p_model_name));
 end
 $function$;

@@ -30,7 +30,7 @@ as $function$
 declare
   c_retry_after constant interval := '1 hour';
   -- Another session was in the way: a deadlock, an old snapshot, a lock_timeout. The next try finds it gone.
-  c_passing constant text := '\((40001|40P01|55P03)\)';
+  c_passing constant text := '[(](40001|40P01|55P03)[)]';
   -- The last semicolon with nothing but comments behind it.
   c_end constant text := E'^(.*);(\\s|--[^\\n]*(\\n|$)|/[*]([^*]|[*]+[^*/])*[*]+/)*$';
   v_model @extschema@.ai_models;
