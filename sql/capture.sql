@@ -31,6 +31,18 @@ select model_name, created_at = updated_at as untouched from ai_models order by 
 select record_interaction('nobody knows') as id \gset
 select detected_intent, confidence_score, model_version_id from ai_training_data where id = :'id';
 
+-- blanks around an intent are no part of its name, however it is written
+select record_interaction('trimmed', 'r', E'pedido \n') as id \gset
+insert into ai_training_data (user_message, detected_intent, correct_intent) values ('trimmed by hand', E'\tpedido', 'pedido ');
+select user_message, quote_literal(detected_intent) as detected, quote_literal(correct_intent) as correct, intent_correct
+from ai_training_data where user_message like 'trimmed%' order by 1;
+update ai_training_data set correct_intent = ' pedido' where id = :'id';
+select correct_intent, intent_correct, label_changed_at as before from ai_training_data where id = :'id' \gset
+update ai_training_data set correct_intent = 'pedido  ' where id = :'id';
+select correct_intent = :'correct_intent' and label_changed_at = :'before' as as_before from ai_training_data where id = :'id';
+select distinct intent from ai_labelled_data where user_message like 'trimmed%';
+delete from ai_training_data where user_message like 'trimmed%';
+
 -- arguments out of range name themselves
 do $$
 declare

@@ -1,5 +1,5 @@
-// The trigger that keeps a row of ai_training_data true to itself: intent_correct to its columns, and the times at which it
-// and its label changed. In C because every recorded message fires it twice.
+// The trigger that keeps a row of ai_training_data true to itself: its intents without blanks around them, intent_correct to
+// its columns, and the times at which it and its label changed. In C because every recorded message fires it twice.
 #include "pg/pg.h"
 
 extern "C" {
@@ -61,6 +61,20 @@ static bool is_word(const Row* row, InteractionColumn column, const char* word) 
   return VARSIZE_ANY_EXHDR(value) == size && memcmp(VARDATA_ANY(value), word, size) == 0;
 }
 
+// Blanks, tabs and line ends around an intent are no part of its name, whoever wrote it: corrections and imports cut the same.
+// Null when there are none.
+static text* trimmed(Datum value) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  const text* given = DatumGetTextPP(value);
+  const char* begin = VARDATA_ANY(given);
+  const char* end = begin + VARSIZE_ANY_EXHDR(given);
+  const char* const whole_end = end;
+  while (end > begin && is_blank(end[-1])) --end;
+  while (begin < end && is_blank(*begin)) ++begin;
+  if (begin == VARDATA_ANY(given) && end == whole_end) return nullptr;
+  return cstring_to_text_with_len(begin, static_cast<int>(end - begin));
+}
+
 struct Change {
   int numbers[kColumns];
   Datum values[kColumns];
@@ -83,7 +97,7 @@ static void set_column(Change* change, const int* numbers, Row* row, Interaction
   change->nulls[change->n++] = is_null;
 }
 
-// A restored row passes unchanged: its intent_correct follows from its columns already.
+// A restored row passes unchanged: its intents are trimmed, and its intent_correct follows from its columns, already.
 Datum retrain_training_data_before_write(PG_FUNCTION_ARGS) {
   if (!CALLED_AS_TRIGGER(fcinfo))
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -111,6 +125,10 @@ Datum retrain_training_data_before_write(PG_FUNCTION_ARGS) {
   };
   const auto changed = [&](InteractionColumn column) { return differ(table, numbers, column, &row, column, &before); };
 
+  for (InteractionColumn column : {kDetectedIntent, kCorrectIntent}) {
+    if (row.nulls[column] || (update && !changed(column))) continue;
+    if (const text* name = trimmed(row.values[column])) set(column, PointerGetDatum(name), false);
+  }
   if (!row.nulls[kCorrectIntent]) {
     const bool right = !differ(table, numbers, kDetectedIntent, &row, kCorrectIntent, &row);
     if (row.nulls[kIntentCorrect] || DatumGetBool(row.values[kIntentCorrect]) != right)
