@@ -43,8 +43,18 @@ delete from ai_intent_corrections;
 delete from ai_training_data where id = :'id';
 select count(*) from ai_intent_corrections;
 
+-- and TRUNCATE all of them, with leases and what feedback says of its row
+insert into ai_feedback (helpful, training_data_id) values (true, :'unknown_id');
+select count(submit_intent_correction(:'unknown_id', 'shipping'));
+select count(record_interaction('whose is it', p_detected_intent => 'a'));
+select count(*) from claim_review_items('ana');
+select count(*) from ai_intent_corrections;
+
 -- the training dataset
 truncate ai_training_data;
+select (select count(*) from ai_intent_corrections) as corrections, (select count(*) from ai_review_leases) as leases,
+  (select count(*) from ai_feedback where training_data_id is not null) as feedback_of_rows,
+  (select count(*) from ai_feedback) as feedback;
 insert into ai_training_data (user_message, detected_intent, ai_response, confidence_score, correct_intent,
   correct_response, corrected_by_human, intent_correct, dataset_status, model_version_id, created_at) values
   ('01 as detected', 'a', 'r', 70, null, null, false, null, 'pending', null, '2026-01-01'),

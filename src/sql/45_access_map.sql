@@ -351,6 +351,7 @@ as $function$
     -- fired by triggers, which ask nobody for the right
     ('function', 'retrain_training_data_before_write', 'execute', null, '{}'),
     ('function', 'retrain_training_data_after_delete', 'execute', null, '{}'),
+    ('function', 'retrain_training_data_after_truncate', 'execute', null, '{}'),
     ('function', 'retrain_shipped_rule_before_change', 'execute', null, '{}'),
     ('function', 'retrain_prompt_before_update', 'execute', null, '{}'),
     ('function', 'retrain_model_before_delete', 'execute', null, '{}'),

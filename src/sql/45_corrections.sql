@@ -105,3 +105,16 @@ begin
   return null;
 end
 $function$;
+
+-- The same for all rows at once.
+create function @extschema@.retrain_training_data_after_truncate() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  delete from @extschema@.ai_intent_corrections;
+  delete from @extschema@.ai_review_leases;
+  update @extschema@.ai_feedback f set training_data_id = null where f.training_data_id is not null;
+  return null;
+end
+$function$;

@@ -21,6 +21,10 @@ create trigger ai_training_data_delete
   referencing old table as deleted_rows
   for each statement execute function @extschema@.retrain_training_data_after_delete();
 
+create trigger ai_training_data_truncate
+  after truncate on @extschema@.ai_training_data
+  for each statement execute function @extschema@.retrain_training_data_after_truncate();
+
 create trigger ai_models_delete
   before delete on @extschema@.ai_models
   for each row execute function @extschema@.retrain_model_before_delete();
