@@ -147,10 +147,12 @@ reset role;
 -- an administrator of one model grants that model and no other
 set role regress_retrain_admin;
 select grant_retrain_access('regress_retrain_nobody', 'reader', 'a');
+\set VERBOSITY default
 select grant_retrain_access('regress_retrain_nobody', 'reader', 'b');
 \echo :LAST_ERROR_SQLSTATE
 select grant_retrain_access('regress_retrain_nobody', 'reader');
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY terse
 select role_name, level, model_name, granted_by from ai_access_grants order by role_name;
 select revoke_retrain_access('regress_retrain_b');
 reset role;

@@ -138,6 +138,20 @@ begin
   if p_model_name is not null then
     perform @extschema@.retrain_check_model_name(p_model_name);
   end if;
+  -- As the policy of ai_access_grants, which would say less.
+  if not @extschema@.retrain_unrestricted() and not exists (
+    select from @extschema@.ai_access_scope s
+    where s.level = 'admin' and (s.model_name is null or s.model_name = p_model_name))
+  then
+    raise exception 'no right to grant access to %',
+        case when p_model_name is null then 'all models' else format('model "%s"', p_model_name) end
+      using errcode = 'insufficient_privilege',
+        detail = coalesce('You are an administrator of ' || (
+          select string_agg(distinct format('"%s"', s.model_name), ', ')
+          from @extschema@.ai_access_scope s
+          where s.level = 'admin') || '.', 'You are an administrator of no model.'),
+        hint = format('Ask for grant_retrain_access(role, ''admin''%s).', coalesce(', ' || quote_literal(p_model_name), ''));
+  end if;
   perform @extschema@.retrain_forget_lost_access(p_role);
   insert into @extschema@.ai_access_grants (role_name, level, model_name)
   values (p_role::name, p_level, p_model_name)
