@@ -52,6 +52,10 @@ where model_name = 'counts' and jsonb_typeof(value) in ('object', 'array') order
 select per_intent_metrics -> 'alpha' ->> 'support' as support, confusion_matrix -> 'alpha' as confused
 from ai_training_runs where model_name = 'counts';
 
+-- shares are for queries: what recorded rows have is not changed by them, and the run says so
+select test_samples, warnings -> 0 ->> 'code' as code from train_intent_model('counts', p_config => '{"split": [1, 0, 0]}', p_promote => 'never');
+select warnings from train_intent_model('counts', p_promote => 'never');
+
 -- the split sticks: a test text stays one through retrainings, new labels and new texts
 create temporary table splits as select distinct text_key, split from ai_labelled_data where model_name = 'counts';
 select record_messages('counts', '{alpha,beta,gamma}', 21, 40);

@@ -199,12 +199,17 @@ begin
   run_id := gen_random_uuid();
   insert into @extschema@.ai_training_runs (
     id, run_name, run_type, status, model_config, started_at, triggered_by, model_name, baseline_version_id, source,
-    task)
+    task, warnings)
   values (
     run_id,
     coalesce(nullif(p_run_name, ''), 'training_' || to_char(v_started at time zone 'UTC', 'YYYYMMDD_HH24MISS')),
     p_run_type, 'running', effective_config, v_started, coalesce(p_triggered_by, current_user), p_model_name,
-    live_version_id, v_model.source, task);
+    live_version_id, v_model.source, task,
+    case when task = 'intent' and v_model.source is null and effective_config ? 'split' then
+      jsonb_build_array(jsonb_build_object(
+        'code', 'split_not_used',
+        'message', 'split says nothing of recorded rows: each keeps the one in ai_training_data.split, 70, 15 and 15 percent'))
+    end);
 
   if v_model.source is null then
     -- Read when the run ends, under the snapshot of this moment: exactly the rows that the training is about to see.

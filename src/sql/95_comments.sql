@@ -87,7 +87,7 @@ comment on column @extschema@.ai_training_runs.metrics is
 comment on column @extschema@.ai_training_runs.source_set_by is
   'Who gave the source: verify_model() runs it for that role alone. Kept by a trigger.';
 comment on column @extschema@.ai_training_runs.warnings is
-  'What a person should look at, an array of {code, message, …}: a column that gives the target away, a constant one.';
+  'What a person should look at, an array of {code, message, …}: a column that gives the target away, shares without effect.';
 comment on column @extschema@.ai_training_runs.source is 'The query the rows came from; null means ai_training_data.';
 
 comment on table @extschema@.ai_intent_corrections is
@@ -228,6 +228,7 @@ comment on function @extschema@.retrain_report_measure(jsonb, text) is 'Internal
 comment on function @extschema@.retrain_report_number(jsonb) is 'Internal: a number of training_report().';
 comment on function @extschema@.retrain_training_data_before_write() is 'Internal: trigger of ai_training_data.';
 comment on function @extschema@.retrain_training_data_after_delete() is 'Internal: trigger of ai_training_data.';
+comment on function @extschema@.retrain_training_data_after_truncate() is 'Internal: trigger of ai_training_data.';
 comment on function @extschema@.retrain_model_before_delete() is 'Internal: trigger of ai_models.';
 comment on function @extschema@.retrain_touch_updated_at() is 'Internal: trigger of ai_models.';
 comment on function @extschema@.retrain_corrections_append_only() is 'Internal: trigger of ai_intent_corrections.';
