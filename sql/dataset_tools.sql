@@ -99,10 +99,24 @@ select import_training_dataset(p_items => '["\u0041", 7, null]') -> 'report' as 
 select i, import_training_dataset(array[i], p_model_name => 'parts') #>> '{report,0,error}' as error
 from unnest(array['{"text": {"a": 1}, "intent": "a"}', '{"text": "x", "intent": ["a", "b"]}', '{"text": "x", "intent": "\t"}',
   '{"text": "x", "intent": "a", "response": {"a": 1}}',
-  '{"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}], "intent": "a"}']) i;
+  '{"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}], "intent": "a"}',
+  '{"text": "x", "metadata": {"intent": {"name": "a"}}}', '{"text": "x", "intent": "a", "metadata": {"category": ["b"]}}',
+  '{"text": "x", "intent": "a", "metadata": {"productName": {}}}']) i;
 select import_training_dataset(array['{"text": "x", "intent": " a\n"}', '{"text": "y", "intent": 5}'], p_model_name => 'parts')
   -> 'imported' as imported;
 select user_message, detected_intent from ai_training_data where model_name = 'parts' order by 1;
+
+-- of several labels of one text the newest stays the newest: exports begin with it, lines carry no time
+insert into ai_training_data (model_name, user_message, detected_intent, correct_intent, corrected_by_human, created_at, corrected_at)
+values
+  ('order', 'dos rótulos', 'viejo', null, false, '2026-01-01', null),
+  ('order', 'dos rótulos', 'nuevo', null, false, '2026-01-02', null),
+  ('order', 'dos correcciones', null, 'nueva', true, '2026-01-01', '2026-01-04'),
+  ('order', 'dos correcciones', null, 'vieja', true, '2026-01-02', '2026-01-03');
+select import_training_dataset(array(select export_training_dataset(p_model_name => 'order')), p_model_name => 'order kept')
+  -> 'imported' as imported;
+select model_name, user_message, (array_agg(intent order by human desc, reviewed desc, labelled_at desc))[1] as learnt
+from ai_labelled_data where model_name like 'order%' group by 1, 2 order by 1, 2;
 select import_training_dataset();
 \echo :LAST_ERROR_SQLSTATE
 select import_training_dataset('{}', '[]');

@@ -1,6 +1,7 @@
 -- A dataset as lines of text.
 
--- What the exports below take, the newest first.
+-- What the exports below take, the newest first: chats by their message, a classifier's rows by their label, since of several
+-- of one text the newest is learnt.
 create function @extschema@.retrain_export_rows(
   p_min_quality integer,
   p_only_reviewed boolean,
@@ -36,7 +37,9 @@ begin
         hint = 'Pass null for no limit.';
   end if;
   return query
-  select row_number() over (order by d.created_at desc, d.id), d.user_message, l.intent, a.response, d.category,
+  select row_number() over (
+      order by case when not p_need_response then l.labelled_at end desc, d.created_at desc, d.id),
+    d.user_message, l.intent, a.response, d.category,
     d.confidence_score, d.corrected_by_human, d.escalated, d.product_name, d.quality_score
   from @extschema@.ai_training_data d
   left join @extschema@.ai_labelled_data l on l.id = d.id and l.model_name = p_model_name

@@ -62,6 +62,11 @@ begin
     where m.value ->> 'role' in ('user', 'assistant') and jsonb_typeof(m.value -> 'content') in ('object', 'array')
     order by m.place limit 1;
   end if;
+  foreach v_name in array array['intent', 'category', 'productName'] loop
+    if error is null and jsonb_typeof(v_metadata -> v_name) in ('object', 'array') then
+      error := format('"%s" of the metadata is not text but %s', v_name, jsonb_typeof(v_metadata -> v_name));
+    end if;
+  end loop;
   if error is not null then
     return;
   end if;
@@ -177,7 +182,9 @@ begin
     from unnest(v_good) g (item)
     cross join lateral jsonb_to_record(g.item) x (user_message text, intent text, response text, category text,
       product_name text, confidence_score integer, quality_score integer, corrected boolean, escalated boolean)
-    order by (g.item ->> 'line')::integer;
+    -- The last line first: lines carry no time, exports begin with the newest, and of several labels of one text the row
+    -- that is stamped last is the newest.
+    order by (g.item ->> 'line')::integer desc;
     select v_report || coalesce(array_agg(jsonb_build_object('line', (g.item ->> 'line')::integer, 'status', 'imported')
       order by (g.item ->> 'line')::integer), '{}')
     into v_report

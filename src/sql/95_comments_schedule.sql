@@ -23,13 +23,13 @@ comment on function @extschema@.clean_dataset(text, boolean) is
   'Rejects duplicates, empty and overlong texts (more than 5 000 characters), or with p_dry_run only counts them. One '
   'text under two intents is reported and left alone.';
 comment on function @extschema@.export_training_dataset(text, integer, boolean, text, integer, text) is
-  'The dataset as lines: jsonl, chat_jsonl (system, user, assistant, metadata) or csv, the newest row first. An empty '
-  'p_system_prompt leaves the system message out.';
+  'The dataset as lines: jsonl and csv, the newest label first, or chat_jsonl (system, user, assistant, metadata), the newest '
+  'message first. An empty p_system_prompt leaves the system message out.';
 comment on function @extschema@.export_modelfile(text, text, integer, boolean, integer, text) is
   'An Ollama Modelfile with the best conversations as examples.';
 comment on function @extschema@.import_training_dataset(text[], jsonb, text, text, boolean) is
   'Imports lines of JSON (p_lines) or one JSON array (p_items), with a report for each line. One bad line imports '
-  'nothing, unless p_skip_invalid.';
+  'nothing, unless p_skip_invalid. The first line counts as the newest, as in exports.';
 
 comment on function @extschema@.retrain_new_rows(text, timestamptz) is
   'Internal: when each labelled row that no training has seen as it now is came to be so.';
