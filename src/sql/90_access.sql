@@ -5,8 +5,10 @@
 --                         says, and row-level security decides who may write those rows.
 --   retrain_forget_lost_access
 --                         levels that have no effect any more may be on models that the caller cannot see.
---   retrain_training_data_after_delete, retrain_training_data_after_truncate
---                         corrections leave with their row, though no level may delete them; only the triggers run them.
+--   retrain_training_data_after_delete
+--                         corrections leave with their row, though no level may delete them; only the trigger runs it.
+--   retrain_training_data_after_truncate
+--                         the same for all rows.
 -- Views that read with their owner's rights (not security_invoker), each with its reason.
 --   ai_access_scope       it tells a user its own grants, from tables that user may not read; it names the user itself.
 
