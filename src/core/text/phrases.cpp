@@ -80,26 +80,38 @@ bool PhraseAt(std::string_view words, size_t at, std::string_view phrase) {
   return true;
 }
 
-// Where the words of a text begin, and with which bytes: most phrases are ruled out by their first one.
+// Where the words of a text begin, and with which bytes: most phrases are ruled out by their first two. Those of a word of
+// one byte are that and a space.
 struct WordStarts {
   explicit WordStarts(std::string_view words) {
     for (size_t space = words.find(' '); space != std::string_view::npos && space + 1 < words.size();
          space = words.find(' ', space + 1)) {
       at.push_back(space + 1);
       first[static_cast<uint8_t>(words[space + 1])] = true;
+      pairs[PairOf(words[space + 1], Second(words, space + 1))] = true;
     }
   }
 
+  static char Second(std::string_view text, size_t begin) { return begin + 1 < text.size() ? text[begin + 1] : ' '; }
+  // Different for different small letters, and few enough to be cleared for every rule.
+  static size_t PairOf(char first, char second) { return static_cast<size_t>((first & 31) << 5 | (second & 31)); }
+
   std::vector<size_t> at;
   std::bitset<256> first;
+  std::bitset<1024> pairs;
 };
 
 bool SaysPhrase(std::string_view words, const WordStarts& starts, std::string_view phrase, const Stop& stop) {
-  const char first = phrase.front();
-  if (first != '*' && !starts.first[static_cast<uint8_t>(first)]) return false;
+  const char first = phrase.front(), second = WordStarts::Second(phrase, 0);
+  const bool any_first = first == '*', any_second = any_first || second == '*';
+  if (!any_second && !starts.pairs[WordStarts::PairOf(first, second)]) return false;
+  if (!any_first && !starts.first[static_cast<uint8_t>(first)]) return false;
   for (size_t i = 0; i < starts.at.size(); ++i) {
     if ((i & 16383) == 16383) stop.Poll();
-    if ((first == '*' || words[starts.at[i]] == first) && PhraseAt(words, starts.at[i], phrase)) return true;
+    const size_t at = starts.at[i];
+    if ((any_first || words[at] == first) && (any_second || WordStarts::Second(words, at) == second) &&
+        PhraseAt(words, at, phrase))
+      return true;
   }
   return false;
 }
