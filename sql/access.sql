@@ -295,6 +295,12 @@ create role regress_retrain_again;
 select grant_retrain_access('regress_retrain_again', l, 'b') ->> 'success' as granted from unnest('{predictor,reader}'::text[]) l;
 select level, model_name from ai_access_grants where role_name = 'regress_retrain_again' order by level;
 select has_function_privilege('regress_retrain_again', 'rollback_model(text, integer)', 'execute') as administers;
+-- nor do they come back when one of them is taken back
+drop owned by regress_retrain_again;
+select revoke_retrain_access('regress_retrain_again', 'reader') ->> 'revoked' as revoked;
+select count(*) as levels from ai_access_grants where role_name = 'regress_retrain_again';
+select has_function_privilege('regress_retrain_again', 'predict_intent(text, text, integer, bigint, real[])', 'execute') as predicts;
+select grant_retrain_access('regress_retrain_again', 'reader', 'b') ->> 'success' as granted;
 select revoke_retrain_access('regress_retrain_again') ->> 'revoked' as revoked;
 drop role regress_retrain_again;
 select grant_retrain_access('public', 'reader');

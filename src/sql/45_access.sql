@@ -96,7 +96,7 @@ end
 $function$;
 
 -- Forgets the levels of a role that no longer has a single right of ours: they were taken away by DROP OWNED, or the role is
--- another of the same name. What is granted now must not bring them back. Every level reads ai_access_scope.
+-- another of the same name. What is granted or taken back now must not bring them back. Every level reads ai_access_scope.
 -- SECURITY DEFINER, since they may be levels on models that are not the caller's. It acts on rows without effect alone.
 create function @extschema@.retrain_forget_lost_access(p_role text) returns void
   language plpgsql volatile parallel unsafe security definer
@@ -187,6 +187,8 @@ begin
     and (p_level is null or g.level = p_level)
     and (p_model_name is null or g.model_name = p_model_name);
   get diagnostics v_revoked = row_count;
+  -- Taking one level back must not bring others back.
+  perform @extschema@.retrain_forget_lost_access(p_role);
   perform @extschema@.retrain_sync_access(p_role);
   return jsonb_build_object('success', true, 'role', p_role, 'revoked', v_revoked);
 end
