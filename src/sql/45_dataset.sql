@@ -61,7 +61,8 @@ begin
       select
       from @extschema@.ai_training_data t
       join @extschema@.ai_labelled_data l on l.model_name = t.model_name and l.text_key = t.text_key
-      where t.model_name = p_model_name and t.split <> 'train' and l.split <> t.split)
+      -- In the order of their names, as min() takes them below: a row whose text has an earlier one is to be moved there.
+      where t.model_name = p_model_name and t.split < l.split)
   then
     return 0;
   end if;
