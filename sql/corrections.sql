@@ -163,6 +163,13 @@ select model_version_id as last from train_intent_model('last', p_promote => 'ne
 select t.intents, v.labels @> t.intents as learnt
 from ai_model_versions v, (values ('{later,new,confirmed,second}'::text[]), ('{earlier}'), ('{old}'), ('{middle}'), ('{guessed}'), ('{first}')) t (intents)
 where v.id = :last;
+-- so it is known where two versions differ: a blank, later than the last word, is none
+begin;
+insert into ai_training_data (user_message, detected_intent, correct_intent, corrected_by_human, corrected_at, model_name)
+values ('twice corrected', 'big', E' \t', true, now() + interval '1 day', 'last');
+select distinct known_intent from ai_model_versions v, diff_models('last', v.id, :last)
+where v.model_name = 'last' and v.is_active and user_message ~* 'twice corrected';
+rollback;
 select count(*) as cleaned from (select clean_dataset('last', false)) c;
 select predicted_intent from predict_intent('twice corrected', 'last');
 

@@ -402,18 +402,19 @@ begin
   into v_ids, v_messages, v_known
   from (
     select distinct on (d.text_key) d.id, d.user_message, d.created_at,
-      case when d.correct_intent is not null then d.correct_intent
+      case when d.corrected is not null then d.correct_intent
         when d.intent_correct then d.detected_intent end as known
     from (
-      select n.*
+      select n.*, nullif(btrim(n.correct_intent, E' \t\r\n'), '') as corrected
       from @extschema@.ai_training_data n
       where n.model_name = p_model_name and n.dataset_status <> 'rejected'
       order by n.created_at desc
       limit p_limit) d
-    -- The last word of a person is what is known of a text.
-    order by d.text_key, d.corrected_by_human and d.correct_intent is not null desc, d.intent_correct is true desc,
-      case when d.corrected_by_human then coalesce(d.corrected_at, d.created_at) else d.created_at end desc,
-      d.created_at desc) m;
+    -- The last word of a person is what is known of a text, in the order of predict_intent()'s corrections and of a training.
+    order by d.text_key, d.corrected_by_human and d.corrected is not null desc, d.intent_correct is true desc,
+      case when d.corrected_by_human and d.corrected is not null then coalesce(d.corrected_at, d.created_at)
+        else d.created_at end desc,
+      d.created_at desc, d.corrected collate "C" desc nulls last) m;
 
   select p.model_version into v_unscored
   from unnest(array[p_version_a, p_version_b]) v (id)
