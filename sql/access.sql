@@ -251,6 +251,20 @@ select verify_model(max(id)) from ai_model_metadata where model_name = 'given';
 \echo :LAST_ERROR_SQLSTATE
 select retrain_train_again('given', 'again');
 \echo :LAST_ERROR_SQLSTATE
+-- nor are holidays that another role writes into the run of a forecast
+select model_version_id as days from train_forecast('own', 'select ''2024-01-01''::date + n as ds, n % 7 as y from generate_series(1, 60) n') \gset
+select verify_model(:days) -> 'matches' as matches;
+set role regress_retrain_giver;
+update ai_training_runs set model_config = model_config || '{"horizon": 28}' where model_name = 'own';
+reset role;
+select source_set_by = session_user as own from ai_training_runs where model_name = 'own';
+set role regress_retrain_giver;
+update ai_training_runs set model_config = model_config || '{"holidays": "select date ''2024-01-06'' as ds, ''x'' as holiday where regress_given.who()"}', source_set_by = session_user
+where model_name = 'own';
+reset role;
+select source_set_by from ai_training_runs where model_name = 'own';
+select verify_model(:days);
+\echo :LAST_ERROR_SQLSTATE
 -- holidays wait in any model for who makes it a forecast, and stay with no other role's source
 set role regress_retrain_giver;
 create function regress_given.day() returns date language plpgsql as $$ begin raise notice 'the holidays run as %', current_user; return '2024-01-01'; end $$;

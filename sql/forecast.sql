@@ -194,10 +194,44 @@ reset session_replication_role;
 \set VERBOSITY terse
 select forecast('ends', 1);
 \set VERBOSITY default
--- a version leaves the database and comes back under another name; it is not trained again to compare
+-- a version leaves the database and comes back under another name, which cannot be trained again to compare
 select promote_model(import_model(export_model(min(id)), 'ventas copiadas')) ->> 'success' as served from ai_model_versions where model_name = 'ventas';
 select task from ai_models where model_name = 'ventas copiadas';
 select count(*) from forecast('ventas copiadas', 3);
 select import_model(export_model(min(id)), 'intents') from ai_model_versions where model_name = 'ventas' and retrain_ensure_model('intents') is not null;
-select verify_model(min(id)) from ai_model_versions where model_name = 'ventas';
+\set VERBOSITY terse
+select verify_model(min(id)) from ai_model_versions where model_name = 'ventas copiadas';
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+-- Trained again, with its holidays and regressors, from rows in any order, on the clock of its session, and nothing is stored.
+set timezone = 'Europe/Madrid';
+create table visits as
+select s as shop, timestamptz '2026-01-01 00:00 Europe/Madrid' + n * interval '1 day' as at, 50 + n % 7 + length(s) + case when n % 30 = 5 then 20 else 0 end as y,
+  n % 4 as price
+from generate_series(0, 200) n, unnest('{norte,sur}'::text[]) s order by n, s;
+create table closed as select date '2026-01-06' + 30 * n as ds, 'closed'::text as holiday from generate_series(0, 9) n;
+select model_version_id as zoned from train_forecast('zoned', 'select at as ds, y, price, shop as series from visits',
+  '{"holidays": "closed", "regressors": ["price"], "horizon": 7}') \gset
+select model_version_id as days from train_forecast('days', 'select at::date as ds, y, price from visits',
+  '{"duplicates": "sum", "regressors": ["price"], "methods": ["regression"], "gaps": "zero", "min_value": 0, "frequency": "daily"}') \gset
+set timezone = 'America/Lima';
+create temporary table kept as
+select (select array_agg(r order by r) from ai_training_runs r) as runs, (select array_agg(m order by m) from ai_models m) as models,
+  (select string_agg((id, status, is_active)::text, ' ' order by id) from ai_model_versions) as versions;
+alter table visits rename to visits_in_order;
+create table visits as select * from visits_in_order order by price desc, shop desc, at;
+select verify_model(id) ->> 'matches' as matches, verify_model(id) ->> 'reason' as reason from unnest(array[:zoned, :days]) id;
+select current_setting('timezone') as zone,
+  runs = (select array_agg(r order by r) from ai_training_runs r) as runs, models = (select array_agg(m order by m) from ai_models m) as models,
+  versions = (select string_agg((id, status, is_active)::text, ' ' order by id) from ai_model_versions) as versions from kept;
+begin;
+insert into closed values ('2026-05-01', 'closed');
+select verify_model(id) ->> 'reason' as reason from unnest(array[:zoned, :days]) id;
+delete from visits;
+select verify_model(:zoned) ->> 'matches' as matches, verify_model(:zoned) ->> 'reason' as reason;
+drop table closed;
+select verify_model(:zoned);
+rollback;
+reset timezone;
+drop table visits, visits_in_order, closed;
 drop extension pg_retrain cascade;

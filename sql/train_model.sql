@@ -59,6 +59,48 @@ select status, deployed, gate ->> 'rule' as rule from train_model('segments');
 select count(*) filter (where b.cluster <> predict_cluster('segments', p)) as moved, count(*) as points
 from points p join before b using (n);
 
+-- Versions are trained again and compared, on any number of threads, with rows in any order; nothing is stored.
+create temporary table kept as
+select (select array_agg(r order by r) from ai_training_runs r) as runs, (select array_agg(m order by m) from ai_models m) as models,
+  (select string_agg((id, status, is_active)::text, ' ' order by id) from ai_model_versions) as versions;
+alter table houses rename to houses_in_order;
+create table houses as select * from houses_in_order order by town, house_id desc;
+set pg_retrain.max_threads = 1;
+select id, model_name, algorithm, (verify_model(id) ->> 'matches')::boolean as matches, verify_model(id) ->> 'reason' as reason
+from ai_model_versions order by id;
+reset pg_retrain.max_threads;
+select runs = (select array_agg(r order by r) from ai_training_runs r) as runs, models = (select array_agg(m order by m) from ai_models m) as models,
+  versions = (select string_agg((id, status, is_active)::text, ' ' order by id) from ai_model_versions) as versions from kept;
+drop table houses_in_order;
+select min(id) as price from ai_model_versions where model_name = 'price' \gset
+begin;
+-- The model's row may say something else by now.
+update ai_models set target = 'area', algorithm = 'kmeans', config = '{"alpha": 50}' where model_name = 'price';
+select verify_model(:price) -> 'matches' as matches;
+update houses set price = price + 1 where house_id = 9;
+select verify_model(:price) -> 'matches' as matches, verify_model(:price) ->> 'reason' as reason;
+delete from houses where house_id > 9;
+select verify_model(:price) -> 'matches' as matches, verify_model(:price) ->> 'reason' as reason;
+alter table houses drop price;
+\set VERBOSITY terse
+select verify_model(:price);
+rollback;
+-- Imported, without its query, or without the version whose numbers its clusters keep.
+begin;
+select verify_model(import_model(export_model(:price), 'moved'));
+rollback;
+begin;
+update ai_training_runs set source = null where model_name = 'price';
+select verify_model(:price);
+rollback;
+\set VERBOSITY default
+begin;
+select promote_model(max(id)) ->> 'success' as promoted, drop_model_version(min(id)) is not null as dropped, max(id) as later
+from ai_model_versions where model_name = 'segments' \gset
+select verify_model(:later);
+\echo :LAST_ERROR_SQLSTATE
+rollback;
+
 -- Splits.
 select training_samples, validation_samples, test_samples
 from train_model('given', 'regression',

@@ -71,6 +71,19 @@ from unnest('{1e-12,1e-6}'::float8[]) size,
 select train_model('sizes', 'regression', 'select a, b, y * 1e37::float8 as far from sizes order by a, b', 'far', 'xgboost');
 select train_model('sizes', 'regression', 'select a, b, y * 1e-40::float8 as near from sizes', 'near', 'random_forest');
 
+-- Versions of trees are trained again and compared, by one thread or more, without the module not at all.
+set pg_retrain.max_threads = 1;
+select model_name, count(*) as versions, count(*) filter (where (verify_model(id) -> 'matches')::boolean) as matching
+from ai_model_versions where model_name in ('price', 'good', 'forest', 'band', 'forest_price', 'early', 'named') group by 1 order by model_name collate "C";
+reset pg_retrain.max_threads;
+select model_version_id as plain from train_model('plain', 'regression', 'select a, b, y from sizes', 'y', 'ridge') \gset
+begin;
+set local session_replication_role = replica;
+update ai_model_versions set algorithm = 'random_forest' where id = :plain;
+update ai_training_runs set model_config = '{"n_estimators": 2}' where model_name = 'plain';
+select verify_model(:plain) ->> 'reason' as reason;
+rollback;
+
 -- A model that XGBoost saved, in JSON: one tree of one split, and null goes right.
 select import_xgboost_model(convert_to('{"learner": {"feature_names": ["acid", "sugar"], "gradient_booster": {"name": "gbtree", "model": {"tree_info": [0],
   "trees": [{"left_children": [1, -1, -1], "right_children": [2, -1, -1], "split_indices": [0, 0, 0], "split_conditions": [5, -1, 1],

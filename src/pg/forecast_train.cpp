@@ -7,6 +7,7 @@
 #include "pg/owned.h"
 #include "pg/progress.h"
 #include "pg/settings.h"
+#include "pg/training.h"
 #include "pg/training_run.h"
 
 extern "C" {
@@ -39,7 +40,7 @@ static retrain::ForecastTrainer* make_trainer(const ForecastSourceShape& shape, 
     request.config = *order->config;
     request.named = shape.named;
     request.zoned = shape.zoned;
-    if (shape.zoned) request.zone = zone;
+    request.zone = zone;
     request.memory_budget = memory;
     request.threads = threads;
     request.tolerance = order->tolerance;
@@ -60,7 +61,9 @@ static void check_stored_holidays(Oid schema, const RunRequest& request) {
                     nulls, SPI_OK_SELECT);
 }
 
-static RunOutcome train(Oid schema, const RunRequest& request, MemoryContext context) {
+RunOutcome train_series(Oid schema, const char* model_name) {
+  const MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
   ForecastOrder order = {};
   order.context = context;
   order.live = read_live(schema).artifact;
@@ -72,16 +75,18 @@ static RunOutcome train(Oid schema, const RunRequest& request, MemoryContext con
     return new retrain::ForecastConfig(retrain::ParseForecastConfig({values.values, values.size}));
   });
   if (query == nullptr)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("model \"%s\" has no source to train on", request.model_name),
-                    errhint("pass p_source => 'select day as ds, sales as y, shop as series from my_sales'")));
-  progress_begin(context, request.model_name);
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("model \"%s\" has no source to train on", model_name),
+             errhint("pass p_source => 'select day as ds, sales as y, shop as series from my_sales'")));
+  progress_begin(context, model_name);
   retrain::ForecastTrainer* trainer = read_forecast_rows(query, order.config->regressors, make_trainer, &order);
   if (!order.config->holidays.empty()) read_holidays(text_to_cstring(text_of_utf8(order.config->holidays)), trainer);
   run_steps(trainer);
   const retrain::ForecastResult& result = trainer->result();
   const auto* json = make_owned<std::string>(context, [&] { return new std::string(retrain::ToJson(result)); });
-  return {jsonb_of_json(*json), bytea_of(result.artifact), nullptr};
+  const RunOutcome outcome{jsonb_of_json(*json), bytea_of(result.artifact), nullptr};
+  MemoryContextDelete(context);
+  return outcome;
 }
 
 Datum train_forecast(PG_FUNCTION_ARGS) {
@@ -101,10 +106,7 @@ Datum train_forecast(PG_FUNCTION_ARGS) {
   SPI_connect();
   check_stored_holidays(schema, request);
   pg_uuid_t* run_id = begin_run(schema, request);
-  const MemoryContext context =
-      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
-  const RunOutcome outcome = train(schema, request, context);
-  MemoryContextDelete(context);
+  const RunOutcome outcome = train_series(schema, request.model_name);
   const Datum row = finish_run(schema, run_id, outcome, request.promote);
   SPI_finish();
   PG_RETURN_DATUM(row);

@@ -10,6 +10,7 @@
 #include "pg/source_cursor.h"
 #include "pg/table_booster.h"
 #include "pg/table_row.h"
+#include "pg/training.h"
 #include "pg/training_run.h"
 
 extern "C" {
@@ -125,6 +126,27 @@ static retrain::TableTrainer* make_trainer(Oid schema, MemoryContext context, re
   });
 }
 
+RunOutcome train_table(Oid schema, const char* model_name, retrain::TableTask task) {
+  const char* query = begin_text("rows_query");
+  if (query == nullptr)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source must not be null"),
+                    errdetail("The model has never been trained, so no source is stored."),
+                    errhint("pass the query that gives the rows, for example 'select * from customers'")));
+  const MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
+  trim_after(context);
+  TableSource source = {};
+  source.trainer = make_trainer(schema, context, task);
+  progress_begin(context, model_name);
+  read_source(query, false, "select * from customers", {describe_source, add_row, &source});
+  run_steps(source.trainer);
+  const retrain::TableResult& result = source.trainer->result();
+  const auto* json = make_owned<std::string>(context, [&] { return new std::string(retrain::ToJson(result)); });
+  const RunOutcome outcome{jsonb_of_json(*json), result.failed ? nullptr : bytea_of(result.artifact), nullptr};
+  MemoryContextDelete(context);
+  return outcome;
+}
+
 Datum train_model(PG_FUNCTION_ARGS) {
   PreventCommandIfReadOnly("train_model()");
   PreventCommandDuringRecovery("train_model()");
@@ -142,24 +164,7 @@ Datum train_model(PG_FUNCTION_ARGS) {
   SPI_connect();
   const retrain::TableTask task = task_argument(schema, &request);
   pg_uuid_t* run_id = begin_run(schema, request);
-  const char* query = begin_text("rows_query");
-  if (query == nullptr)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source must not be null"),
-                    errdetail("The model has never been trained, so no source is stored."),
-                    errhint("pass the query that gives the rows, for example 'select * from customers'")));
-  const MemoryContext context =
-      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
-  trim_after(context);
-  TableSource source = {};
-  source.trainer = make_trainer(schema, context, task);
-  progress_begin(context, request.model_name);
-  read_source(query, false, "select * from customers", {describe_source, add_row, &source});
-  run_steps(source.trainer);
-  const retrain::TableResult& result = source.trainer->result();
-  const RunOutcome outcome{
-      jsonb_of_json(*make_owned<std::string>(context, [&] { return new std::string(retrain::ToJson(result)); })),
-      result.failed ? nullptr : bytea_of(result.artifact), nullptr};
-  MemoryContextDelete(context);
+  const RunOutcome outcome = train_table(schema, request.model_name, task);
   const Datum row = finish_run(schema, run_id, outcome, request.promote);
   SPI_finish();
   PG_RETURN_DATUM(row);

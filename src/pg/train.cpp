@@ -1,4 +1,4 @@
-// train_intent_model and verify_model: rows in, artifact and verdict out.
+// train_intent_model: rows in, artifact and verdict out.
 #include "pg/catalog.h"
 #include "pg/config_json.h"
 #include "pg/guard.h"
@@ -17,7 +17,6 @@ extern "C" {
 }
 
 RETRAIN_FUNCTION(train_intent_model);
-RETRAIN_FUNCTION(verify_model);
 
 // Bytes of a detoasted bytea, or none.
 struct Bytes {
@@ -66,8 +65,14 @@ retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder&
   return trainer;
 }
 
-static Datum result_jsonb(MemoryContext context, const retrain::TrainingResult& result) {
-  return jsonb_of_json(*make_owned<std::string>(context, [&] { return new std::string(retrain::ToJson(result)); }));
+RunOutcome train_intents(const TrainingOrder& order) {
+  const MemoryContext context =
+      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
+  const retrain::TrainingResult& result = run_training(context, order)->result();
+  const auto* json = make_owned<std::string>(context, [&] { return new std::string(retrain::ToJson(result)); });
+  const RunOutcome outcome{jsonb_of_json(*json), bytea_of(result.artifact), bytea_of(result.state)};
+  MemoryContextDelete(context);
+  return outcome;
 }
 
 // Reads what the run that has begun is to do.
@@ -107,54 +112,8 @@ Datum train_intent_model(PG_FUNCTION_ARGS) {
   TrainingOrder order;
   order.model_name = request.model_name;
   read_order(schema, request.source, &order);
-  const MemoryContext context =
-      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
-  const retrain::TrainingResult& result = run_training(context, order)->result();
-  const RunOutcome outcome{result_jsonb(context, result), bytea_of(result.artifact), bytea_of(result.state)};
-  MemoryContextDelete(context);
+  const RunOutcome outcome = train_intents(order);
   const Datum row = finish_run(schema, run_id, outcome, request.promote);
   SPI_finish();
   PG_RETURN_DATUM(row);
-}
-
-// Trains a version again from its run's configuration and rows, stores nothing, and gives the digest of what came out:
-// (matches, artifact_sha256, retrained_sha256, dataset_digest, retrained_dataset_digest, reason) as jsonb.
-Datum verify_model(PG_FUNCTION_ARGS) {
-  PreventCommandDuringRecovery("verify_model()");
-  if (PG_ARGISNULL(0))
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_version_id must not be null"),
-                    errhint("look in ai_model_metadata for the versions that exist")));
-  const Oid schema = own_schema(fcinfo);
-  SPI_connect();
-  Oid types[] = {INT8OID, JSONBOID, BYTEAOID};
-  Datum values[3] = {PG_GETARG_DATUM(0), static_cast<Datum>(0), static_cast<Datum>(0)};
-  run_own_statement(psprintf("SELECT * FROM %s($1)", own_name(schema, "retrain_begin_verification")), 1, types, values,
-                    nullptr, SPI_OK_SELECT);
-  TrainingOrder order = {};
-  order.model_name = TextDatumGetCString(begin_value("model_name"));
-  order.config = DatumGetJsonbPCopy(begin_value("effective_config"));
-  bool no_source;
-  const Datum source = begin_column("source", &no_source);
-  order.own_query = no_source;
-  order.query = TextDatumGetCString(no_source ? begin_value("rows_query") : source);
-  order.human_weight = DatumGetFloat4(begin_value("human_weight"));
-  order.confidence_threshold = DatumGetFloat4(begin_value("confidence_threshold"));
-  order.recent_since = retrain::kNoTime;
-  order.live = read_live(schema);
-  order.incremental = DatumGetBool(begin_value("incremental"));
-  const MemoryContext context =
-      AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
-  const retrain::TrainingResult& result = run_training(context, order)->result();
-  values[1] = result_jsonb(context, result);
-  values[2] = PointerGetDatum(bytea_of(result.artifact));
-  const char nulls[] = {' ', ' ', values[2] == 0 ? 'n' : ' ', '\0'};
-  MemoryContextDelete(context);
-  run_own_statement(psprintf("SELECT %s($1, $2, $3)", own_name(schema, "retrain_finish_verification")), 3, types,
-                    values, nulls, SPI_OK_SELECT);
-  bool is_null;
-  const Datum verdict = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-  auto* copy = static_cast<Jsonb*>(SPI_palloc(VARSIZE(DatumGetJsonbP(verdict))));
-  memcpy(copy, DatumGetJsonbP(verdict), VARSIZE(DatumGetJsonbP(verdict)));
-  SPI_finish();
-  PG_RETURN_JSONB_P(copy);
 }

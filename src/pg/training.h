@@ -26,3 +26,9 @@ struct TrainingOrder {
 // Reads the rows and trains. The trainer belongs to `context`; interrupts act between steps, with no C++ object on the
 // stack, and inside a step through backend_stop(). The caller has connected SPI.
 retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder& order);
+
+// The same from beginning to outcome, the trainer gone by then. Those of tables and forecasts take their orders from the
+// beginning themselves, whether a run's or a verification's.
+RunOutcome train_intents(const TrainingOrder& order);
+RunOutcome train_table(Oid schema, const char* model_name, retrain::TableTask task);
+RunOutcome train_series(Oid schema, const char* model_name);

@@ -37,8 +37,9 @@ begin
 end
 $function$;
 
--- Who a run's source was given by: nobody else runs that query again. As with a model's, a restored row keeps what it says,
--- and a user whose rows are restricted cannot name another.
+-- Who a run's source was given by, and the holidays of a forecast, which were then the same role's: nobody else runs these
+-- queries again, and who changes one of them stands for both. As with a model's, a restored row keeps what it says, and a
+-- user whose rows are restricted cannot name another.
 create function @extschema@.retrain_run_source_before_write() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -48,7 +49,9 @@ begin
     new.source_set_by := null;
   elsif @extschema@.retrain_unrestricted() and new.source_set_by is not null then
     null;
-  elsif tg_op = 'UPDATE' and new.source is not distinct from old.source then
+  elsif tg_op = 'UPDATE' and new.source is not distinct from old.source
+    and new.model_config ->> 'holidays' is not distinct from old.model_config ->> 'holidays'
+  then
     new.source_set_by := old.source_set_by;
   else
     new.source_set_by := current_user;

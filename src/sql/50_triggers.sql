@@ -9,7 +9,7 @@ create trigger ai_models_source
   for each row execute function @extschema@.retrain_model_source_before_write();
 
 create trigger ai_training_runs_source
-  before insert or update of source, source_set_by on @extschema@.ai_training_runs
+  before insert or update of source, source_set_by, model_config on @extschema@.ai_training_runs
   for each row execute function @extschema@.retrain_run_source_before_write();
 
 create trigger ai_training_data_derive

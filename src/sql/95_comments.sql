@@ -85,7 +85,7 @@ comment on column @extschema@.ai_training_runs.task is 'The model''s task: inten
 comment on column @extschema@.ai_training_runs.metrics is
   'What was measured on rows that the training did not see; keys by task, as docs say.';
 comment on column @extschema@.ai_training_runs.source_set_by is
-  'Who gave the source: verify_model() runs it for that role alone. Kept by a trigger.';
+  'Who gave the source and the holidays: verify_model() runs them for that role alone. Kept by a trigger.';
 comment on column @extschema@.ai_training_runs.warnings is
   'What a person should look at, an array of {code, message, …}: a column that gives the target away, shares without effect.';
 comment on column @extschema@.ai_training_runs.source is 'The query the rows came from; null means ai_training_data.';
@@ -143,7 +143,7 @@ comment on function @extschema@.train_intent_model(text, text, text, jsonb, text
   'Trains a version on ai_training_data or on p_source, compares it with the live one on the same test rows and, if '
   'p_promote (gate, always, never) lets it, makes it live in this transaction.';
 comment on function @extschema@.verify_model(bigint) is
-  'Trains a version of an intent model again from its rows, configuration and seed, and compares the bytes.';
+  'Trains a version of a model of any task again from its rows, configuration and seed, and compares the bytes. Nothing is stored.';
 comment on function @extschema@.predict_intent(text, text, integer, bigint, real[]) is
   'The intent of a message with its confidence and the p_top best intents; writes nothing, runs on a standby.';
 comment on function @extschema@.predict_intents(text[], text, integer, bigint) is

@@ -1,5 +1,6 @@
 // The result of a forecast training as JSON (see trainer.h).
 #include <cmath>
+#include <cstdio>
 
 #include "core/base/json.h"
 #include "core/base/utf8_clip.h"
@@ -84,7 +85,11 @@ std::string ToJson(const ForecastResult& result) {
   json.Key("validation_samples").Integer(0).Key("test_samples").Integer(static_cast<int64_t>(result.held_out));
   json.Key("labels").Array().Close();
   json.Key("model_config").Raw(ToJson(result.config));
-  json.Key("dataset_filters").Object().Key("rows").Integer(static_cast<int64_t>(result.rows));
+  char digest[33];
+  std::snprintf(digest, sizeof digest, "%016llx%016llx", static_cast<unsigned long long>(result.digest_high),
+                static_cast<unsigned long long>(result.digest_low));
+  json.Key("dataset_filters").Object().Key("digest").String(digest).Key("time_zone").String(result.zone);
+  json.Key("rows").Integer(static_cast<int64_t>(result.rows));
   json.Key("rows_without_value").Integer(static_cast<int64_t>(result.rows - result.values)).Close();
   if (!result.failed) {
     WriteMetrics(result, json);

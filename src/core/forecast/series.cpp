@@ -70,11 +70,18 @@ std::string FormatTime(int64_t time) {
 
 EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regressors, const EvenOptions& options) {
   EvenSeries even;
-  // By value within one time, so that a sum does not depend on the order in which a query gives its rows.
-  const auto before = [](const TimedValue& a, const TimedValue& b) {
+  // By value within one time, then by regressors, so that nothing depends on the order in which a query gives its rows.
+  const auto less = [](double a, double b) {
+    return std::isnan(a) || std::isnan(b) ? std::isnan(a) && !std::isnan(b) : a < b;
+  };
+  const auto before = [&](const TimedValue& a, const TimedValue& b) {
     if (a.time != b.time) return a.time < b.time;
-    if (std::isnan(a.y) || std::isnan(b.y)) return std::isnan(a.y) && !std::isnan(b.y);
-    return a.y != b.y ? a.y < b.y : a.row < b.row;
+    if (less(a.y, b.y) || less(b.y, a.y)) return less(a.y, b.y);
+    const auto of = [&](const TimedValue& v) {
+      return regressors.subspan(static_cast<size_t>(v.row) * options.regressors, options.regressors);
+    };
+    const auto x = of(a), z = of(b);
+    return std::lexicographical_compare(x.begin(), x.end(), z.begin(), z.end(), less);
   };
   if (!std::is_sorted(values.begin(), values.end(), before)) std::sort(values.begin(), values.end(), before);
   // Nothing is known before the first value or, unless gaps are zero, after the last.

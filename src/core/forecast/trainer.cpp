@@ -2,6 +2,7 @@
 #include "core/forecast/trainer.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -10,6 +11,9 @@
 #include "core/base/parallel.h"
 #include "core/base/utf8_clip.h"
 #include "core/forecast/series_job.h"
+#include "core/tabular/table.h"
+#include "core/text/little_endian.h"
+#include "core/text/normalise.h"
 
 namespace retrain {
 namespace {
@@ -22,10 +26,19 @@ std::string SeriesText(std::string_view name) {
   return name.empty() ? "the one series" : "series \"" + Shortened(name) + "\"";
 }
 
+uint64_t HashText(std::string_view text) { return LoadLittle64(Hash128(text).data()); }
+
+// One word for every value that is none and for both zeros.
+uint64_t WordOf(double value) {
+  if (std::isnan(value)) return 0x6E6F6E65ull;
+  return std::bit_cast<uint64_t>(value == 0 ? 0.0 : value);
+}
+
 }  // namespace
 
 ForecastTrainer::ForecastTrainer(ForecastRequest request) : request_(std::move(request)) {
   result_.config = request_.config;
+  result_.zone = request_.zone;
 }
 ForecastTrainer::~ForecastTrainer() = default;
 
@@ -35,6 +48,17 @@ void ForecastTrainer::CheckBudget(uint64_t needed) const {
               "about " + std::to_string(needed >> 20) + " MB needed, pg_retrain.training_memory is " +
                   std::to_string(request_.memory_budget >> 20) + " MB",
               "raise pg_retrain.training_memory, or train on fewer series or coarser steps");
+}
+
+// A row's hash depends on the places of its words, the sum over the rows not on theirs.
+void ForecastTrainer::AddToDigest(std::span<const uint64_t> words) {
+  uint64_t low = words.size(), high = ~low;
+  for (const uint64_t word : words) {
+    low = MixBits(low + word + 0x9E3779B97F4A7C15ull);
+    high = MixBits(high ^ std::rotl(word, 23));
+  }
+  result_.digest_low += MixBits(low);
+  result_.digest_high += MixBits(high);
 }
 
 void ForecastTrainer::Add(const ForecastValue& value) {
@@ -64,12 +88,17 @@ void ForecastTrainer::Add(const ForecastValue& value) {
     const auto [it, added] = numbers_.try_emplace(std::string(value.series), static_cast<uint32_t>(names_.size()));
     if (added) {
       names_.emplace_back(value.series);
+      name_hashes_.push_back(HashText(value.series));
       name_bytes_ += 2 * value.series.size() + 160;
     }
     series_.push_back(it->second);
   } else {
     series_.push_back(series_.back());
   }
+  words_ = {name_hashes_[series_.back()], static_cast<uint64_t>(value.wall), static_cast<uint64_t>(value.absolute),
+            WordOf(value.y)};
+  for (const double regressor : value.regressors) words_.push_back(WordOf(regressor));
+  AddToDigest(words_);
   if (!std::isnan(value.y)) ++result_.values;
   wall_.push_back(value.wall);
   if (request_.zoned) absolute_.push_back(value.absolute);
@@ -94,6 +123,8 @@ void ForecastTrainer::AddHoliday(int64_t day, std::string_view name) {
                   "at most " + std::to_string(kMaxHolidays) + " names", "give holidays of one effect one name");
     it = holiday_numbers_.emplace(std::string(name), static_cast<uint32_t>(holiday_numbers_.size())).first;
   }
+  words_ = {HashText(name), static_cast<uint64_t>(day)};
+  AddToDigest(words_);
   holiday_days_.push_back({day, it->second});
   if (holiday_days_.size() > 200'000)
     throw Error(ErrorCode::kLimitExceeded, "there are too many days of holidays", "at most 200000",

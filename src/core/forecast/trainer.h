@@ -26,7 +26,7 @@ struct ForecastRequest {
   ForecastConfig config;
   bool named = false;          // values come with the name of their series
   bool zoned = false;          // times come with a zone: shorter steps than a day run on the clock of UTC
-  std::string zone;            // of the wall clock, when zoned
+  std::string zone;            // of the wall clock
   uint64_t memory_budget = 0;  // bytes; work that needs more is refused
   int threads = 1;
   double tolerance = 0.05;  // of the gate, relative
@@ -60,7 +60,9 @@ struct ForecastResult {
   bool failed = false;
   std::string failure;
   uint64_t rows = 0, values = 0, series = 0, held_out = 0;
-  uint32_t horizon = 0;  // the longest
+  uint64_t digest_high = 0, digest_low = 0;  // over rows and holidays, independent of their order
+  std::string zone;                          // of the wall clock that the rows were read by
+  uint32_t horizon = 0;                      // the longest
   ForecastConfig config;
   std::vector<uint8_t> artifact;
   ForecastAccuracy candidate, live, live_since;
@@ -95,6 +97,7 @@ class ForecastTrainer final : public Training {
 
   Resumable Run();
   Resumable FitAll(Pass pass);
+  void AddToDigest(std::span<const uint64_t> words);
   void Gather();
   void OpenLive();
   std::unique_ptr<Job> Begin(uint32_t series, Pass pass) const;
@@ -113,6 +116,8 @@ class ForecastTrainer final : public Training {
 
   std::unordered_map<std::string, uint32_t> numbers_;
   std::vector<std::string> names_;
+  std::vector<uint64_t> name_hashes_;
+  std::vector<uint64_t> words_;  // of the row that is added to the digest
   uint64_t name_bytes_ = 0, unchecked_ = 0;
   std::vector<uint32_t> series_;
   std::vector<int64_t> wall_, absolute_;  // absolute_ stays empty without a zone

@@ -173,7 +173,7 @@ void ForecastTrainer::Finish() {
   parts.config = request_.config;
   parts.unnamed = !request_.named;
   parts.zoned = request_.zoned;
-  parts.zone = request_.zone;
+  if (request_.zoned) parts.zone = request_.zone;
   parts.training_rows = result_.values;
   parts.holidays = holidays_;
   const ScorePool none;

@@ -226,9 +226,11 @@ void Table::RenumberTargets(std::span<const double> numbers) {
 
 RowHash Table::digest() const noexcept {
   RowHash sum;
-  for (const RowHash& hash : hashes_) {
-    sum.low += MixBits(hash.low);
-    sum.high += MixBits(hash.high);
+  for (size_t i = 0; i < rows(); ++i) {
+    // What shares the rows out need not be among the features.
+    const uint64_t part = rule_.kind == SplitRule::Kind::kRow ? 0 : MixBits(split_keys_[i] + 1);
+    sum.low += MixBits(hashes_[i].low ^ part);
+    sum.high += MixBits(hashes_[i].high + part);
   }
   return sum;
 }
