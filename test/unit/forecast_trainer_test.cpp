@@ -47,6 +47,28 @@ TEST(ForecastTrainer, GivesTheSameBytesOnAnyThreadsInAnyOrderAndHoweverCut) {
   EXPECT_EQ(ToJson(two.result()), ToJson(one.result()));
 }
 
+TEST(ForecastTrainer, ValuesOfOneStepGiveTheSameBytesInAnyOrder) {
+  ForecastRequest request = Request();
+  request.config.regressors = {"price"};
+  request.config.duplicates = DuplicateRule::kSum;
+  ForecastTrainer forward(request), backward(request), other(request);
+  const double prices[] = {1, 2, 3};
+  for (int n = 0; n < 240; ++n) {
+    const auto add = [&](ForecastTrainer& trainer, int i, double more) {
+      const int64_t at = Day(2024, 1, 1) + (i / 2) * kDay;
+      trainer.Add({"a", at, at, 5.0 + i / 2 % 7 + more, {&prices[i % 2 + i / 2 % 2], 1}});
+    };
+    add(forward, n, 0);
+    add(backward, 239 - n, 0);
+    add(other, n, n == 7 ? 1 : 0);
+  }
+  ASSERT_FALSE(Finish(forward).artifact.empty());
+  EXPECT_EQ(Finish(backward).artifact, forward.result().artifact);
+  EXPECT_EQ(ToJson(backward.result()), ToJson(forward.result()));
+  EXPECT_NE(Finish(other).digest_low, forward.result().digest_low);
+  EXPECT_NE(other.result().digest_high, forward.result().digest_high);
+}
+
 TEST(ForecastTrainer, IntervalsHoldTheirShareOfUnseenValues) {
   constexpr int kSeries = 60, kKnown = 96, kAhead = 12;
   ForecastTrainer trainer(Request());
