@@ -117,12 +117,12 @@ select user_message from v_pending_review where model_name = 'confirmed';
 
 -- clocks that skip midnight or show it twice: every moment is in one period, and periods touch
 set timezone = 'America/Santiago';
-select * from retrain_period('daily', '2026-09-06 15:00');
-select * from retrain_period('daily', '2026-04-04 23:30-04');
+select * from retrain_period('daily', '2020-09-06 15:00');
+select * from retrain_period('daily', '2020-04-04 23:30-04');
 set timezone = 'America/Havana';
-select * from retrain_period('daily', '2026-11-01 00:30-04');
-select * from retrain_period('monthly', '2026-11-01 00:30-04');
-select * from retrain_period('hourly', '2026-11-01 00:30-04');
+select * from retrain_period('daily', '2020-11-01 00:30-04');
+select * from retrain_period('monthly', '2020-11-01 00:30-04');
+select * from retrain_period('hourly', '2020-11-01 00:30-04');
 set timezone = 'UTC';
 create function seams(p_zone text) returns table (period_type text, holes bigint) language plpgsql as $$
 begin
