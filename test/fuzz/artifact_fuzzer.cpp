@@ -20,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   try {
     const retrain::IntentModel model(artifact);
+    model.Describe();
     retrain::ScoringScratch scratch;
     model.Margins("¿Dónde está mi pedido number 42? cancel", retrain::Stop{}, scratch);
     const uint32_t best = model.Best(scratch);

@@ -426,6 +426,68 @@ is($session->query_ok($ask), $answer, 'the live version answers as before');
 my $imported = $session->query_ok(q{select import_model(a, 'imported') from good});
 is($session->query_ok("select export_model($imported) = a from good"), 't', 'the unharmed artifact is imported');
 
+# Texts that are none behind a checksum that is right: whoever changes the bytes can sum them up anew.
+my @crc_table = map { my $c = $_; $c = $c & 1 ? $c >> 1 ^ 0x82F63B78 : $c >> 1 for 1 .. 8; $c } 0 .. 255;
+
+sub with_checksum {
+    my ($artifact) = @_;
+    my $crc = 0xffffffff;
+    $crc = $crc_table[($crc ^ $_) & 255] ^ $crc >> 8 for unpack 'C*', substr $artifact, 28;
+    substr($artifact, 24, 4) = pack 'L<', $crc ^ 0xffffffff;
+    return $artifact;
+}
+
+# Puts bytes of the same length in the place of some that a section has.
+sub forged {
+    my ($artifact, $section, $from, $to) = @_;
+    my ($id, $zero, $offset, $size);
+    for my $i (0 .. unpack('L<', substr $artifact, 28, 4) - 1) {
+        ($id, $zero, $offset, $size) = unpack 'L<L<Q<Q<', substr $artifact, 32 + 24 * $i, 24;
+        last if $id == $section;
+    }
+    my $bytes = substr $artifact, $offset, $size;
+    length $from == length $to && $bytes =~ s/\Q$from\E/$to/ or die "no $from in section $section";
+    substr($artifact, $offset, $size) = $bytes;
+    return with_checksum($artifact);
+}
+
+$session->query_ok(<<'SQL');
+create temp table plain as select n as number, 'pos' || n as text, 'intent' || n % 3 as intent, date '2026-01-01' + n as ds
+from generate_series(1, 60) n
+SQL
+$session->query_ok(q{select train_intent_model('texts', p_source => 'select text, intent, ''train'' as split from plain', p_promote => 'always', p_config => '{"preset": "classic"}')});
+$session->query_ok(q{select train_model('rows', 'classification', 'select number, intent as kind from plain', 'kind', 'logistic_regression')});
+$session->query_ok(q{select train_model('groups', 'clustering', 'select number, intent as kind from plain')});
+$session->query_ok(q{select train_forecast('series', 'select ds, number as y, intent as series from plain', '{"horizon": 2}')});
+my %artifact = map { my ($name, $hex) = split /\|/; ($name => pack 'H*', $hex) } split /\n/, $session->query_ok(
+    q{select model_name, encode(artifact, 'hex') from ai_model_versions where model_name in ('texts', 'rows', 'groups', 'series')});
+for my $case (
+    ['texts', 1, 'linear_svc', "linear\xffsvc", 'the name of a classifier'],
+    ['texts', 1, "\x03\x00\x00\x00\x3c\x00\x00\x00\x00\x00\x00\x00", "\x03\x00\x00\x00\x3c\x00\x00\x00\x01\x00\x00\x00", 'more rows than there can be'],
+    ['texts', 2, '{"', '["', 'a configuration that is no object'],
+    ['texts', 2, '"seed":42', '"seed":4e', 'a configuration that is no JSON, but nearly'],
+    ['texts', 2, '{"preset":"classic"', '{},"labels":"a","b"', 'a configuration that goes on after its end'],
+    ['texts', 2, '"classic"', '"\u0000c"', 'a NUL in the configuration'],
+    ['texts', 2, 'classic', "class\xedc", 'a configuration that is no UTF-8'],
+    ['texts', 2, '"seed":42', '"see":NaN', 'a number that is none'],
+    ['texts', 3, 'intent1', "inten\xff1", 'an intent that is no UTF-8'],
+    ['texts', 3, 'intent1', "inten\x001", 'a NUL in an intent'],
+    ['texts', 4, 'pos', "p\xffs", 'a feature that is no UTF-8'],
+    ['rows', 1, 'kind', "k\x00nd", 'a NUL in a target'],
+    ['rows', 3, 'intent1', "inten\xc31", 'a class that is no UTF-8'],
+    ['rows', 4, 'number', "numb\xff\xfe", 'a column that is no UTF-8'],
+    ['groups', 4, 'intent1', "inten\xff1", 'a category that is no UTF-8'],
+    ['series', 4, 'intent1', "inten\xff1", 'a series that is no UTF-8'],
+) {
+    my ($name, $section, $from, $to, $what) = @{$case};
+    my $bad = unpack 'H*', forged($artifact{$name}, $section, $from, $to);
+    $result = $session->query("select import_model('\\x$bad', '${name}_forged')");
+    error_is($result, 'XX001', qr/stored model is/, "importing $what");
+    like($result->{err}, qr/DETAIL:.*HINT:/s, "$what: a detail and a hint");
+}
+is($session->query_ok(q{select count(*) from ai_models where model_name like '%_forged'}), '0', 'nothing of it is stored');
+$session->query_ok("select import_model('\\x" . unpack('H*', with_checksum($artifact{$_})) . "', '${_}_again')") for sort keys %artifact;
+
 # ---- artifacts in the table itself -----------------------------------------------------------------------------------
 
 error_is($session->query("update ai_model_versions set artifact = set_byte(artifact, 100, 7) where id = $second"), '55000', undef,

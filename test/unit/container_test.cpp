@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/codec/crc32c.h"
+#include "core/codec/stored_text.h"
 
 namespace retrain {
 namespace {
@@ -40,6 +41,32 @@ TEST(Crc32c, MatchesThePublishedVectors) {
   EXPECT_EQ(Crc32c(std::vector<uint8_t>(32, 0x00)), 0x8A9136AAu);
   EXPECT_EQ(Crc32c(std::vector<uint8_t>(32, 0xFF)), 0x62A8AB43u);
   EXPECT_EQ(Crc32c({}), 0u);
+}
+
+TEST(StoredText, IsUtf8WithoutNul) {
+  using namespace std::string_literals;
+  for (const std::string good : {"", "a", "¿dónde está?", "\xEF\xBF\xBD", "\xF4\x8F\xBF\xBF", "0123456789abcdef", "💳"})
+    for (const std::string before : {"", "1234567", "12345678"}) EXPECT_TRUE(IsText(before + good + "z")) << good;
+  for (const std::string& bad : {"\0"s, "\x80"s, "\xC3"s, "\xC0\xAF"s, "\xED\xA0\x80"s, "\xF4\x90\x80\x80"s,
+                                 "\xEF\xBF"s, "\xFF"s, "\xF0\x9F\x92"s})
+    for (const std::string before : {"", "1234567", "12345678", "123456789"}) {
+      EXPECT_FALSE(IsText(before + bad));
+      EXPECT_FALSE(IsText(before + bad + "12345678"));
+    }
+}
+
+TEST(StoredText, ConfigurationsAreJsonObjects) {
+  EXPECT_EQ(CheckJsonObject(R"( {"a": [1, 2.5, -1e-7], "b": {"ñ": [null, true, "x\n"]}, "c": 9007199254740991} )"),
+            R"({"a":[1,2.5,-1e-07],"b":{"ñ":[null,true,"x\n"]},"c":9007199254740991})");
+  for (const char* bad : {"", "[]", "1", "{", "{},\"a\":1", "{\"a\":NaN}", "{\"a\":[Infinity]}", "{\"a\":1e999}",
+                          "{\"a\":\"\\u0000\"}", "{\"\\u0000\":1}", "{\"a\":\"\xFF\"}"}) {
+    try {
+      ADD_FAILURE() << CheckJsonObject(bad);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kDataCorrupted) << bad;
+      EXPECT_FALSE(error.detail().empty() || error.hint().empty()) << bad;
+    }
+  }
 }
 
 TEST(Container, GivesBackWhatWasWritten) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/codec/stored_text.h"
 
 namespace retrain {
 
@@ -53,7 +54,7 @@ class ByteWriter {
   std::vector<uint8_t> bytes_;
 };
 
-// Reads values in order; anything past the end is Error(kDataCorrupted).
+// Reads values in order; anything past the end, and a string that is no text, is Error(kDataCorrupted).
 class ByteReader {
  public:
   explicit ByteReader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
@@ -67,10 +68,13 @@ class ByteReader {
   }
   std::string_view GetString() {
     const auto bytes = Take(Get<uint32_t>());
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    return CheckText({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
   std::span<const uint8_t> Take(uint64_t size) {
-    if (size > bytes_.size()) throw Error(ErrorCode::kDataCorrupted, "stored model is cut short");
+    if (size > bytes_.size())
+      throw Error(ErrorCode::kDataCorrupted, "stored model is cut short",
+                  std::to_string(size) + " bytes wanted where " + std::to_string(bytes_.size()) + " are left",
+                  "restore the version from a backup, or drop it and train again");
     const auto head = bytes_.first(static_cast<size_t>(size));
     bytes_ = bytes_.subspan(static_cast<size_t>(size));
     return head;

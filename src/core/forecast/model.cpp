@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/base/json.h"
@@ -182,6 +183,7 @@ ForecastModel::ForecastModel(std::span<const uint8_t> artifact, Checksum checksu
   zoned_ = (flags & 2) != 0;
   zone_ = std::string(settings.GetString());
   training_rows_ = settings.Get<uint64_t>();
+  if (training_rows_ > std::numeric_limits<int32_t>::max()) CorruptedState("a number of training rows that cannot be");
   n_series_ = settings.Get<uint32_t>();
 
   ByteReader groups(container.Section(kGroups));
@@ -204,6 +206,7 @@ ForecastModel::ForecastModel(std::span<const uint8_t> artifact, Checksum checksu
       CorruptedState("series " + std::to_string(i) + " lies outside");
     name_end = name_ends_[i];
     record_end = record_ends_[i];
+    CheckText(name(i));
     if (i > 0 && !(name(i - 1) < name(i))) CorruptedState("series are out of order");
   }
 

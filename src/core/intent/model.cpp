@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "core/base/clones.h"
 #include "core/base/json.h"
@@ -155,6 +156,7 @@ void IntentModel::ReadSettings(std::span<const uint8_t> bytes) {
   if (n_classes_ < 2 || n_classes_ > kMaxArtifactBytes) Corrupted("the number of intents is impossible");
   stride_ = (n_classes_ + kLanes - 1) / kLanes * kLanes;
   training_rows_ = in.Get<uint64_t>();
+  if (training_rows_ > std::numeric_limits<int32_t>::max()) Corrupted("the number of training rows is impossible");
   confidence_threshold_ = in.Get<float>();
   if (!(confidence_threshold_ >= 0 && confidence_threshold_ <= 1)) Corrupted("the confidence threshold is impossible");
   classifier_ = in.GetString();
@@ -344,7 +346,7 @@ Explanation IntentModel::Explain(const ScoringScratch& scratch, uint32_t k) cons
 }
 
 std::string IntentModel::FeatureName(uint32_t column) const {
-  if (column < space_.terms()) return std::string(vocabulary_.term(column));
+  if (column < space_.terms()) return std::string(CheckText(vocabulary_.term(column)));
   column -= space_.terms();
   return column < space_.stats ? kTextStatNames[column]
                                : "embedding[" + std::to_string(column - space_.stats + 1) + "]";
@@ -363,9 +365,11 @@ std::string IntentModel::Describe() const {
   json.Key("training_samples").Integer(static_cast<int64_t>(training_rows_));
   json.Key("features").Integer(space_.columns());
   json.Key("confidence_threshold").Number(static_cast<double>(confidence_threshold_));
-  json.Key("config").Raw(config_json_);
+  json.Key("config").Raw(CheckJsonObject(config_json_));
   json.Key("labels").Array();
   for (const std::string_view label : labels_) json.String(label);
+  // Predicting needs no term's name: they are looked at here, where a model comes from outside, and when one is asked for.
+  for (uint32_t term = 0; term < vocabulary_.size(); ++term) CheckText(vocabulary_.term(term));
   return json.Close().Close().Take();
 }
 

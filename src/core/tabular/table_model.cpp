@@ -126,6 +126,7 @@ void TableModel::ReadSettings(std::span<const uint8_t> bytes) {
   task_ = static_cast<TableTask>(task);
   link_ = static_cast<ForestLink>(link);
   training_rows_ = in.Get<uint64_t>();
+  if (training_rows_ > std::numeric_limits<int32_t>::max()) Corrupted("the number of training rows is impossible");
   algorithm_ = in.GetString();
   target_ = in.GetString();
 }
@@ -162,7 +163,10 @@ void TableModel::ReadNumbers(const ContainerReader& container) {
     if (k == 0 || task_ != TableTask::kClustering) Corrupted("the number of clusters is impossible");
     centroids_ = ReadDoubles(in, p * k);
     const UnalignedArray<uint32_t> numbers(in.Take(uint64_t{k} * sizeof(uint32_t)));
-    for (size_t j = 0; j < k; ++j) cluster_numbers_.push_back(numbers[j]);
+    for (size_t j = 0; j < k; ++j) {
+      cluster_numbers_.push_back(numbers[j]);
+      if (numbers[j] > std::numeric_limits<int32_t>::max()) Corrupted("the number of a cluster is impossible");
+    }
     n_outputs_ = k;
   } else {
     ReadForest(container.Section(kForest));
@@ -206,7 +210,7 @@ std::string TableModel::Describe() const {
     json.Object().Key("name").String(column.name).Key("kind").String(NameOf(column.kind)).Close();
   json.Close().Key("features").Integer(static_cast<int64_t>(encoder_.n_features()));
   if (forest_) json.Key("trees").Integer(forest_->n_trees()).Key("depth").Integer(forest_->max_depth());
-  json.Key("config").Raw(config_json_.empty() ? "{}" : config_json_).Key("labels").Array();
+  json.Key("config").Raw(config_json_.empty() ? "{}" : CheckJsonObject(config_json_)).Key("labels").Array();
   for (const auto& label : labels_) json.String(label);
   for (const uint32_t number : cluster_numbers_) json.String(std::to_string(number));
   return json.Close().Close().Take();

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/math.h"
 #include "core/base/utf8_clip.h"
+#include "core/codec/stored_text.h"
 
 namespace retrain {
 namespace {
@@ -300,7 +301,13 @@ XgboostModel ReadXgboostModel(std::span<const uint8_t> bytes, ReadBudget& budget
     if (!std::isfinite(model.base.back())) Malformed("base_score is not a finite number");
   }
   if (const JsonValue* names = learner.Find("feature_names"))
-    for (const JsonValue& name : names->items) model.feature_names.push_back(name.string);
+    for (const JsonValue& name : names->items) {
+      if (!IsText(name.string))
+        throw Error(ErrorCode::kInvalidParameter, "the name of a feature is no text",
+                    "it is feature " + std::to_string(model.feature_names.size() + 1) + ", which is no valid UTF-8",
+                    "pass p_feature_names");
+      model.feature_names.push_back(name.string);
+    }
   const JsonValue& trees = Member(TreesOf(learner), "trees");
   if (trees.type == JsonValue::Type::kNumbers && trees.size() > 0) Malformed("its trees are numbers");
   CollectCategories(trees, model, budget);
