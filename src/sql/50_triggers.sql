@@ -48,3 +48,15 @@ create trigger ai_model_versions_immutable
     training_state
   on @extschema@.ai_model_versions
   for each row execute function @extschema@.retrain_versions_immutable();
+
+create trigger ai_models_truncate
+  after truncate on @extschema@.ai_models
+  for each statement execute function @extschema@.retrain_after_truncate();
+
+create trigger ai_model_versions_truncate
+  after truncate on @extschema@.ai_model_versions
+  for each statement execute function @extschema@.retrain_after_truncate();
+
+create trigger ai_intent_corrections_truncate
+  after truncate on @extschema@.ai_intent_corrections
+  for each statement execute function @extschema@.retrain_after_truncate();

@@ -12,3 +12,11 @@ create trigger ai_prompt_versions_activate
   before update on @extschema@.ai_prompt_versions
   for each row when (old.is_active is distinct from new.is_active)
   execute function @extschema@.retrain_prompt_before_update();
+
+create trigger ai_quality_rules_truncate
+  before truncate on @extschema@.ai_quality_rules
+  for each statement execute function @extschema@.retrain_shipped_rules_before_truncate();
+
+create trigger ai_category_rules_truncate
+  before truncate on @extschema@.ai_category_rules
+  for each statement execute function @extschema@.retrain_shipped_rules_before_truncate();

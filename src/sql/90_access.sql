@@ -9,6 +9,8 @@
 --                         corrections leave with their row, though no level may delete them; only the trigger runs it.
 --   retrain_training_data_after_truncate
 --                         the same for all rows.
+--   retrain_after_truncate
+--                         what depends on the rows of a whole table may be rows that the caller cannot see.
 -- Views that read with their owner's rights (not security_invoker), each with its reason.
 --   ai_access_scope       it tells a user its own grants, from tables that user may not read; it names the user itself.
 

@@ -1,0 +1,45 @@
+-- TRUNCATE, which fires no trigger of rows, keeps what DELETE keeps. After it and not before, so that tables that are emptied
+-- in one statement are all empty by then.
+
+-- SECURITY DEFINER: who may truncate a table need not see every row of those that depend on it.
+create function @extschema@.retrain_after_truncate() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if tg_table_name = 'ai_models' then
+    if exists (select from @extschema@.ai_model_versions) then
+      raise exception 'there still are versions of models'
+        using errcode = 'dependent_objects_still_exist', hint = 'Truncate ai_model_versions in the same statement.';
+    end if;
+    if exists (select from @extschema@.ai_experiments) then
+      raise exception 'there still are experiments of models'
+        using errcode = 'dependent_objects_still_exist', hint = 'Truncate ai_experiments in the same statement.';
+    end if;
+  elsif tg_table_name = 'ai_model_versions' then
+    update @extschema@.ai_model_deployments d
+    set live_until = greatest(clock_timestamp(), d.live_from + interval '1 microsecond')
+    where d.live_until is null;
+  elsif tg_table_name = 'ai_experiments' then
+    delete from @extschema@.ai_experiment_assignments;
+    delete from @extschema@.ai_experiment_exposures;
+    delete from @extschema@.ai_experiment_outcomes;
+  elsif tg_table_name = 'ai_intent_corrections' and exists (select from @extschema@.ai_training_data) then
+    raise exception 'corrections are append-only'
+      using errcode = 'object_not_in_prerequisite_state', detail = 'An attempt was made to truncate them.',
+        hint = 'Deleting the training row deletes its corrections too.';
+  end if;
+  return null;
+end
+$function$;
+
+create function @extschema@.retrain_shipped_rules_before_truncate() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  raise exception 'rules that are shipped cannot be deleted'
+    using errcode = 'object_not_in_prerequisite_state', detail = format('They are in %s.', tg_table_name),
+      hint = 'Switch them off: set enabled = false. Delete your own where not shipped.';
+end
+$function$;
