@@ -151,7 +151,11 @@ Datum finish_run(Oid schema, pg_uuid_t* run_id, const RunOutcome& outcome, const
   nulls[4] = outcome.state == nullptr ? 'n' : ' ';
   Datum values[5] = {UUIDPGetDatum(run_id), outcome.result, PointerGetDatum(outcome.artifact),
                      CStringGetTextDatum(promote), PointerGetDatum(outcome.state)};
-  run_own_statement(psprintf("SELECT * FROM %s($1, $2, $3, $4, $5)", own_name(schema, "retrain_finish_run")), 5, types,
-                    values, nulls, SPI_OK_SELECT);
-  return HeapTupleHeaderGetDatum(SPI_returntuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc));
+  // One value and not its columns: the row's type has a place for each column that the table once had.
+  run_own_statement(psprintf("SELECT %s($1, $2, $3, $4, $5)", own_name(schema, "retrain_finish_run")), 5, types, values,
+                    nulls, SPI_OK_SELECT);
+  bool is_null;
+  const Datum row = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+  if (is_null) ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the end of a training gives no run")));
+  return SPI_datumTransfer(row, false, -1);
 }

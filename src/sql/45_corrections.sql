@@ -58,6 +58,12 @@ begin
     escalated = d.escalated or coalesce(p_should_escalate, false),
     dataset_status = 'reviewed'
   where d.id = v_row.id;
+  if not found then
+    raise exception 'the message was not corrected'
+      using errcode = 'object_not_in_prerequisite_state',
+        detail = 'A trigger on ai_training_data left out the update, or the role may not change the row.',
+        hint = 'Look at the triggers that the application has added: \d ai_training_data lists them.';
+  end if;
 
   return jsonb_build_object(
     'success', true,

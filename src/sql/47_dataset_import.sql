@@ -116,6 +116,7 @@ declare
   v_rows jsonb := '[]';
   v_report jsonb[] := '{}';
   v_good jsonb[] := '{}';
+  v_imported uuid[];
   v_invalid integer := 0;
   v_error text;
 begin
@@ -164,7 +165,7 @@ begin
       v_invalid := v_invalid + 1;
       v_report := v_report || jsonb_build_object('line', v_entry.place, 'status', 'invalid', 'error', v_error);
     else
-      v_good := v_good || (to_jsonb(v_row) || jsonb_build_object('line', v_entry.place));
+      v_good := v_good || (to_jsonb(v_row) || jsonb_build_object('line', v_entry.place, 'id', gen_random_uuid()));
     end if;
   end loop;
 
@@ -172,30 +173,37 @@ begin
     if cardinality(v_good) > 0 then
       perform @extschema@.retrain_ensure_model(p_model_name);
     end if;
-    insert into @extschema@.ai_training_data (
-      user_message, ai_response, detected_intent, correct_intent, corrected_by_human, corrected_at, confidence_score,
-      category, product_name, quality_score, escalated, source, model_name, dataset_status)
-    select x.user_message, x.response, x.intent, case when x.corrected then x.intent end,
-      x.corrected and x.intent is not null, case when x.corrected and x.intent is not null then clock_timestamp() end,
-      x.confidence_score, x.category, x.product_name, x.quality_score, x.escalated, p_source, p_model_name,
-      case when x.corrected and x.intent is not null then 'reviewed' else 'pending' end
-    from unnest(v_good) g (item)
-    cross join lateral jsonb_to_record(g.item) x (user_message text, intent text, response text, category text,
-      product_name text, confidence_score integer, quality_score integer, corrected boolean, escalated boolean)
-    -- The last line first: lines carry no time, exports begin with the newest, and of several labels of one text the row
-    -- that is stamped last is the newest.
-    order by (g.item ->> 'line')::integer desc;
-    select v_report || coalesce(array_agg(jsonb_build_object('line', (g.item ->> 'line')::integer, 'status', 'imported')
+    -- A trigger of the application may leave rows out: what is there afterwards was imported.
+    with imported as (
+      insert into @extschema@.ai_training_data (
+        id, user_message, ai_response, detected_intent, correct_intent, corrected_by_human, corrected_at, confidence_score,
+        category, product_name, quality_score, escalated, source, model_name, dataset_status)
+      select x.id, x.user_message, x.response, x.intent, case when x.corrected then x.intent end,
+        x.corrected and x.intent is not null, case when x.corrected and x.intent is not null then clock_timestamp() end,
+        x.confidence_score, x.category, x.product_name, x.quality_score, x.escalated, p_source, p_model_name,
+        case when x.corrected and x.intent is not null then 'reviewed' else 'pending' end
+      from unnest(v_good) g (item)
+      cross join lateral jsonb_to_record(g.item) x (id uuid, user_message text, intent text, response text, category text,
+        product_name text, confidence_score integer, quality_score integer, corrected boolean, escalated boolean)
+      -- The last line first: lines carry no time, exports begin with the newest, and of several labels of one text the row
+      -- that is stamped last is the newest.
+      order by (g.item ->> 'line')::integer desc
+      returning ai_training_data.id
+    )
+    select coalesce(array_agg(i.id), '{}') into v_imported from imported i;
+    select v_report || coalesce(array_agg(jsonb_build_object('line', (g.item ->> 'line')::integer, 'status',
+        case when i.id is not null then 'imported' else 'left out by a trigger' end)
       order by (g.item ->> 'line')::integer), '{}')
     into v_report
-    from unnest(v_good) g (item);
+    from unnest(v_good) g (item)
+    left join unnest(v_imported) i (id) on i.id = (g.item ->> 'id')::uuid;
   else
     select v_report || coalesce(array_agg(
       jsonb_build_object('line', (g.item ->> 'line')::integer, 'status', 'not imported')
       order by (g.item ->> 'line')::integer), '{}')
     into v_report
     from unnest(v_good) g (item);
-    v_good := '{}';
+    v_imported := '{}';
   end if;
   select coalesce(jsonb_agg(r.line order by (r.line ->> 'line')::integer), '[]') into v_rows
   from unnest(v_report) r (line);
@@ -203,7 +211,7 @@ begin
     'success', v_invalid = 0 or p_skip_invalid is true,
     'model_name', p_model_name,
     'lines', jsonb_array_length(v_rows),
-    'imported', cardinality(v_good),
+    'imported', cardinality(v_imported),
     'invalid', v_invalid,
     'report', v_rows);
 end
