@@ -51,6 +51,8 @@ create table @extschema@.ai_alert_rules (
 
 create unique index ai_alert_rules_key
   on @extschema@.ai_alert_rules (rule_name, coalesce(model_name, ''), shipped);
+-- An index of an expression names no row to a subscriber, and in a publication no rule could be changed.
+alter table @extschema@.ai_alert_rules replica identity full;
 
 insert into @extschema@.ai_alert_rules (rule_name, metric, direction, target, critical, shipped)
 values
