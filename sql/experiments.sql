@@ -119,6 +119,26 @@ select record_outcome('backfill', 'u', '{"revenue": 8}', p_idempotency_key => 'o
 select outcome, idempotency_key from ai_experiment_outcomes order by id;
 -- counted from the exposure on, summed
 select variant, n, mean from get_experiment_results('backfill') where n > 0;
+-- a retry hears of the outcome that is stored, at its own time, also after the end; a key of another unit's outcome records nothing
+select (create_experiment('retries', p_starts_at => '2026-01-01', p_metrics => '["revenue"]', p_salt => 's')).name;
+select assign_variant('retries', 'a') is not null as a, assign_variant('retries', 'b') is not null as b;
+create role regress_recorder;
+select grant_retrain_access('regress_recorder', 'recorder', 'default') is not null as granted;
+set role regress_recorder;
+select record_outcome('retries', 'a', '{"revenue": 1}', '2026-01-05', 'order 8') - 'variant' as first;
+select record_exposure('retries', 'a', p_occurred_at => '2026-01-06') ->> 'recorded' as exposed;
+select record_outcome('retries', 'a', '{"revenue": 1}', p_idempotency_key => 'order 8') - 'variant' as again;
+select record_exposure('retries', 'b', p_occurred_at => '2026-01-06') ->> 'recorded' as exposed;
+select record_outcome('retries', 'b', '{"revenue": 2}', p_idempotency_key => 'order 8') - 'variant' as of_another;
+select record_outcome('retries', 'b', '{"revenue": 4}', p_idempotency_key => 'order 9') - 'variant' as first;
+reset role;
+select stopped_at is not null as stopped from stop_experiment('retries');
+select record_outcome('retries', 'b', '{"revenue": 4}', p_idempotency_key => 'order 9') - 'variant' as after_the_end;
+select record_outcome('retries', 'b', '{"revenue": 4}', p_idempotency_key => 'order 10') - 'variant' as new_after_the_end;
+select sum(n * mean) as revenue from get_experiment_results('retries');
+select revoke_retrain_access('regress_recorder') is not null as revoked;
+drop role regress_recorder;
+delete from ai_experiments where name = 'retries';
 
 -- ---- the end of an experiment that was deleted, and of a model ----
 delete from ai_models where model_name = 'precios';

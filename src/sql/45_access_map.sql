@@ -338,7 +338,8 @@ as $function$
     ('table', 'ai_experiment_exposures', 'update', array['exposed_at'], array['recorder']),
     ('table', 'ai_experiment_exposures', 'delete', null, array['admin']),
     ('table', 'ai_experiment_outcomes', 'select', null, array['reader']),
-    ('table', 'ai_experiment_outcomes', 'select', array['experiment_id', 'idempotency_key', 'model_name'], array['recorder']),
+    ('table', 'ai_experiment_outcomes', 'select', array['experiment_id', 'unit_id', 'occurred_at', 'idempotency_key', 'model_name'],
+      array['recorder']),
     ('table', 'ai_experiment_outcomes', 'insert', null, array['recorder']),
     ('table', 'ai_experiment_outcomes', 'delete', null, array['admin']),
 

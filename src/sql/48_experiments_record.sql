@@ -131,6 +131,8 @@ declare
   v_exposed timestamptz;
   v_known text[];
   v_binary text[];
+  v_unit text;
+  v_duplicate boolean := false;
 begin
   perform @extschema@.retrain_check_unit(p_unit_id);
   select array_agg(m.value ->> 'name' order by m.place),
@@ -144,7 +146,12 @@ begin
         hint = 'Pass what names the event where it comes from, an order''s number for example, or null.';
   end if;
   v_outside := @extschema@.retrain_outside_experiment(v_experiment, v_at);
-  if v_outside is not null then
+  -- What was recorded in time is also recorded when the retry comes after the end.
+  if v_outside is not null and not exists (
+    select from @extschema@.ai_experiment_outcomes o
+    where o.experiment_id = v_experiment.id and o.idempotency_key = p_idempotency_key
+      and o.model_name = v_experiment.model_name)
+  then
     return jsonb_build_object('recorded', false, 'counted', false, 'reason', v_outside);
   end if;
   select a.variant, x.exposed_at into v_variant, v_exposed
@@ -155,15 +162,28 @@ begin
   if v_variant is null then
     return jsonb_build_object('recorded', false, 'counted', false, 'reason', 'the unit is not in the experiment');
   end if;
-  insert into @extschema@.ai_experiment_outcomes (experiment_id, unit_id, outcome, occurred_at, idempotency_key, model_name)
-  values (v_experiment.id, p_unit_id, v_outcome, v_at, p_idempotency_key, v_experiment.model_name)
-  on conflict (experiment_id, idempotency_key, model_name) where idempotency_key is not null do nothing;
-  if not found then
-    return jsonb_build_object('recorded', true, 'counted', coalesce(v_exposed <= v_at, false), 'variant', v_variant,
-      'duplicate', true);
+  if v_outside is null then
+    insert into @extschema@.ai_experiment_outcomes (experiment_id, unit_id, outcome, occurred_at, idempotency_key, model_name)
+    values (v_experiment.id, p_unit_id, v_outcome, v_at, p_idempotency_key, v_experiment.model_name)
+    on conflict (experiment_id, idempotency_key, model_name) where idempotency_key is not null do nothing;
+    v_duplicate := not found;
+  else
+    v_duplicate := true;
+  end if;
+  if v_duplicate then
+    -- The answer is about the outcome that is stored: its unit and time, not those of this call.
+    select o.unit_id, o.occurred_at into v_unit, v_at
+    from @extschema@.ai_experiment_outcomes o
+    where o.experiment_id = v_experiment.id and o.idempotency_key = p_idempotency_key
+      and o.model_name = v_experiment.model_name;
+    if v_unit is distinct from p_unit_id then
+      return jsonb_build_object('recorded', false, 'counted', false, 'variant', v_variant, 'duplicate', true,
+        'reason', 'the key is that of another unit''s outcome');
+    end if;
   end if;
   return jsonb_strip_nulls(jsonb_build_object('recorded', true, 'counted', coalesce(v_exposed <= v_at, false),
-    'variant', v_variant, 'reason', case when v_exposed is null then 'the unit has not been exposed'
+    'variant', v_variant, 'duplicate', case when v_duplicate then true end,
+    'reason', case when v_exposed is null then 'the unit has not been exposed'
       when v_exposed > v_at then 'the outcome came before the exposure' end));
 end
 $function$;
