@@ -79,6 +79,10 @@ select '', 'only', 'plain', now() - i * interval '1 hour' from generate_series(1
 select aspect, verdict, statistic, p_value, window_rows, baseline_rows from detect_drift('plain');
 -- other windows
 select aspect, verdict, window_rows, baseline_rows from detect_drift('plain', '2 days', '3 days') where aspect = 'labels';
+-- what is dated ahead is not of late
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name, created_at)
+select 'new words ' || i, 'another', 10, 'plain', now() + i * interval '1 hour' from generate_series(1, 400) i;
+select aspect, verdict, window_rows, baseline_rows from detect_drift('plain', '2 days', '3 days');
 -- texts that could hurt
 insert into ai_training_data (user_message, detected_intent, confidence_score, model_name, created_at)
 select case i % 4 when 0 then repeat('long ', 20000) when 1 then '😀 مرحبا' when 2 then E'a\\b''"%' else '¿qué?' end, repeat('i', 1024), 50, 'odd', now() - i * interval '1 hour'

@@ -115,6 +115,18 @@ select m -> 'pending_review' as pending_review, m -> 'reviewed' as reviewed from
 select pending, pending_uncertain, reviewed from ai_review_backlog where model_name = 'confirmed';
 select user_message from v_pending_review where model_name = 'confirmed';
 
+-- a message that is dated ahead is in no period that ends now
+insert into ai_training_data (user_message, detected_intent, correct_intent, confidence_score, escalated, model_name, created_at)
+values ('now', 'x', null, 80, false, 'ahead', now()), ('later', 'y', 'z', 10, true, 'ahead', now() + interval '1 hour'),
+  ('much later', 'y', 'z', 10, true, 'ahead', now() + interval '70 years');
+select m -> 'total_training_samples' as samples, m -> 'total_messages' as messages, m -> 'avg_confidence' as confidence,
+  m -> 'top_confused_intents' as confused, m -> 'corrections_by_category' as corrections, m -> 'top_intents' as intents
+from get_ai_training_metrics(30, 'ahead') m;
+select m -> 'total_messages' as messages, m -> 'escalation_rate' as escalation_rate, m -> 'intent_distribution' as intents,
+  m #> '{confidence_distribution,0-20}' as unsure
+from get_live_metrics(24, 'ahead') m;
+select metric, value, sample_rows from retrain_metric_values('ahead', '7 days') where sample_rows > 0 order by metric;
+
 -- clocks that skip midnight or show it twice: every moment is in one period, and periods touch
 set timezone = 'America/Santiago';
 select * from retrain_period('daily', '2020-09-06 15:00');

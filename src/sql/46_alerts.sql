@@ -7,6 +7,8 @@ create function @extschema@.retrain_metric_values(p_model_name text, p_period in
   set search_path = pg_catalog, pg_temp
   set jit = off
 as $function$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
   with counts as (
@@ -18,7 +20,7 @@ begin
       coalesce(sum(c.corrected), 0) as corrected,
       coalesce(sum(c.judged), 0) as reviewed,
       coalesce(sum(c.correct), 0) as correct
-    from @extschema@.retrain_message_counts(p_model_name, clock_timestamp() - p_period) c
+    from @extschema@.retrain_message_counts(p_model_name, v_now - p_period, v_now) c
     where c.source = 'live'
   ), version as (
     select v.f1_score, v.training_samples, coalesce((r.test_samples)::bigint, 0) as test_samples

@@ -171,7 +171,7 @@ begin
   with texts as materialized (
     (select d.id, true as recent, d.user_message
      from @extschema@.ai_training_data d
-     where d.model_name = p_model_name and d.created_at >= v_split and d.source = 'live'
+     where d.model_name = p_model_name and d.created_at >= v_split and d.created_at < v_now and d.source = 'live'
      order by d.id limit c_max_texts)
     union all
     (select d.id, false, d.user_message
@@ -215,7 +215,7 @@ begin
 
   with counts as (
     select c.intent, coalesce(sum(c.messages), 0) as n1, 0::numeric as n0
-    from @extschema@.retrain_message_counts(p_model_name, v_split) c
+    from @extschema@.retrain_message_counts(p_model_name, v_split, v_now) c
     where c.source = 'live' and c.intent is not null
     group by c.intent
     union all
@@ -279,7 +279,7 @@ begin
     select d.confidence_score as score, count(*) filter (where d.created_at >= v_split) as n1,
       count(*) filter (where d.created_at < v_split) as n0
     from @extschema@.ai_training_data d
-    where d.model_name = p_model_name and d.created_at >= v_from and d.source = 'live'
+    where d.model_name = p_model_name and d.created_at >= v_from and d.created_at < v_now and d.source = 'live'
       and d.confidence_score is not null
     group by d.confidence_score
   ), sums as (

@@ -97,15 +97,17 @@ create function @extschema@.get_ai_training_metrics(
   set jit = off
 as $function$
 declare
+  -- A message that is dated ahead, by a clock that is wrong for example, belongs to a period that is still to come.
+  v_now timestamptz := clock_timestamp();
   v_from timestamptz;
   v_metrics jsonb;
 begin
   perform @extschema@.retrain_check_range('p_days', p_days, 3660);
   perform @extschema@.retrain_check_model_name(p_model_name);
-  v_from := clock_timestamp() - make_interval(days => p_days);
+  v_from := v_now - make_interval(days => p_days);
 
   with counts as materialized (
-    select c.* from @extschema@.retrain_message_counts(p_model_name, v_from) c
+    select c.* from @extschema@.retrain_message_counts(p_model_name, v_from, v_now) c
   ), totals as (
     select
       coalesce(sum(c.messages), 0)::bigint as samples,
@@ -170,13 +172,13 @@ begin
       from (
         select d.category, coalesce(d.correct_intent, d.detected_intent) as intent, count(*) as count
         from @extschema@.ai_training_data d
-        where d.model_name = p_model_name and d.created_at >= v_from
+        where d.model_name = p_model_name and d.created_at >= v_from and d.created_at < v_now
           and d.intent_correct is not null and d.corrected_by_human
         group by 1, 2
         order by 3 desc, 1, 2
         limit 20
       ) t),
-    'top_confused_intents', @extschema@.retrain_confused_intents(p_model_name, v_from),
+    'top_confused_intents', @extschema@.retrain_confused_intents(p_model_name, v_from, v_now),
     'last_training_run', (
       select jsonb_build_object('id', r.id, 'run_name', r.run_name, 'status', r.status,
         'intent_accuracy', r.intent_accuracy, 'intent_f1_score', r.intent_f1_score,
@@ -201,6 +203,7 @@ create function @extschema@.get_live_metrics(
   set jit = off
 as $function$
 declare
+  v_now timestamptz := clock_timestamp();
   v_from timestamptz;
   v_metrics jsonb;
   v_buckets jsonb;
@@ -209,7 +212,7 @@ declare
 begin
   perform @extschema@.retrain_check_range('p_hours', p_hours, 8784);
   perform @extschema@.retrain_check_model_name(p_model_name);
-  v_from := clock_timestamp() - make_interval(hours => p_hours);
+  v_from := v_now - make_interval(hours => p_hours);
 
   select v.labels into v_labels
   from @extschema@.ai_model_versions v
@@ -228,11 +231,11 @@ begin
     '81-100', count(*) filter (where d.confidence_score between 81 and 100))
   into v_buckets
   from @extschema@.ai_training_data d
-  where d.model_name = p_model_name and d.created_at >= v_from and d.source = 'live';
+  where d.model_name = p_model_name and d.created_at >= v_from and d.created_at < v_now and d.source = 'live';
 
   with counts as materialized (
     select c.*
-    from @extschema@.retrain_message_counts(p_model_name, v_from) c
+    from @extschema@.retrain_message_counts(p_model_name, v_from, v_now) c
     where c.source = 'live'
   ), totals as (
     select
@@ -337,7 +340,7 @@ begin
   v_new.helpful_rate := @extschema@.retrain_percent(
     v_new.helpful_count, v_new.helpful_count + v_new.not_helpful_count);
 
-  -- A conversation counts where it begins in this period; resolved is one that never escalated.
+  -- Of a conversation that reaches over the edge only the messages within count; resolved is one that did not escalate.
   with conversations as (
     select count(*) as messages, bool_or(d.escalated) as escalated,
       extract(epoch from max(d.created_at) - min(d.created_at)) as seconds
