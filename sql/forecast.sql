@@ -172,6 +172,7 @@ select train_forecast('bad', 'select current_date as ds, 1 as y', '{"horizon": 1
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"frequency": "fortnightly"}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"gaps": "none"}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"methods": ["prophet"]}');
+select train_forecast('bad', 'select current_date as ds, 1 as y', '{"methods": []}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"min_value": 3, "max_value": 2}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"regressors": ["price"]}');
 select train_forecast('bad', 'select current_date as ds, 1 as y', '{"regressors": ["y"]}');

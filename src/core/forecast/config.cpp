@@ -119,7 +119,7 @@ const Parameter kParameters[] = {
        if (v.type == Type::kString) return SetMethods(c, {&v.string, 1});
        if (v.type == Type::kStrings) return SetMethods(c, v.strings);
        c.methods = {};
-       return v.type == Type::kNull || (v.type == Type::kNumbers && v.numbers.empty());
+       return v.type == Type::kNull;  // an empty list is none of them, and no forecast
      },
      [](const ForecastConfig& c, JsonWriter& json) {
        if (std::none_of(c.methods.begin(), c.methods.end(), [](bool b) { return b; })) {
