@@ -129,9 +129,15 @@ select record_outcome('retries', 'a', '{"revenue": 1}', '2026-01-05', 'order 8')
 select record_exposure('retries', 'a', p_occurred_at => '2026-01-06') ->> 'recorded' as exposed;
 select record_outcome('retries', 'a', '{"revenue": 1}', p_idempotency_key => 'order 8') - 'variant' as again;
 select record_exposure('retries', 'b', p_occurred_at => '2026-01-06') ->> 'recorded' as exposed;
+-- an earlier exposure that is recorded later brings what was known before it
+select record_exposure('retries', 'b', '{"revenue": 5}', '2026-01-05') ->> 'recorded' as earlier;
+select record_exposure('retries', 'b', '{"revenue": 6}', '2026-01-06') ->> 'recorded' as later;
+select record_exposure('retries', 'b', null, '2026-01-04') ->> 'recorded' as earliest;
 select record_outcome('retries', 'b', '{"revenue": 2}', p_idempotency_key => 'order 8') - 'variant' as of_another;
 select record_outcome('retries', 'b', '{"revenue": 4}', p_idempotency_key => 'order 9') - 'variant' as first;
 reset role;
+select exposed_at, covariates from ai_experiment_exposures x
+where unit_id = 'b' and experiment_id = (select id from ai_experiments where name = 'retries');
 select stopped_at is not null as stopped from stop_experiment('retries');
 select record_outcome('retries', 'b', '{"revenue": 4}', p_idempotency_key => 'order 9') - 'variant' as after_the_end;
 select record_outcome('retries', 'b', '{"revenue": 4}', p_idempotency_key => 'order 10') - 'variant' as new_after_the_end;

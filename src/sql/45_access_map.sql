@@ -335,7 +335,7 @@ as $function$
     ('table', 'ai_experiment_exposures', 'select', null, array['reader']),
     ('table', 'ai_experiment_exposures', 'select', array['experiment_id', 'unit_id', 'model_name', 'exposed_at'], array['recorder']),
     ('table', 'ai_experiment_exposures', 'insert', null, array['recorder']),
-    ('table', 'ai_experiment_exposures', 'update', array['exposed_at'], array['recorder']),
+    ('table', 'ai_experiment_exposures', 'update', array['exposed_at', 'covariates'], array['recorder']),
     ('table', 'ai_experiment_exposures', 'delete', null, array['admin']),
     ('table', 'ai_experiment_outcomes', 'select', null, array['reader']),
     ('table', 'ai_experiment_outcomes', 'select', array['experiment_id', 'unit_id', 'occurred_at', 'idempotency_key', 'model_name'],

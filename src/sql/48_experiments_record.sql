@@ -101,10 +101,18 @@ begin
   end if;
   -- A second exposure changes nothing and writes nothing, unless it was the first in truth.
   if v_first is null or v_at < v_first then
-    insert into @extschema@.ai_experiment_exposures as x (experiment_id, unit_id, variant, exposed_at, covariates, model_name)
-    values (v_experiment.id, p_unit_id, v_variant, v_at, v_covariates, v_experiment.model_name)
-    on conflict (experiment_id, unit_id, model_name)
-    do update set exposed_at = excluded.exposed_at where excluded.exposed_at < x.exposed_at;
+    -- An earlier one brings what was known before it, and without that leaves what is stored. A recorder may not read it.
+    if v_covariates is null then
+      insert into @extschema@.ai_experiment_exposures as x (experiment_id, unit_id, variant, exposed_at, model_name)
+      values (v_experiment.id, p_unit_id, v_variant, v_at, v_experiment.model_name)
+      on conflict (experiment_id, unit_id, model_name)
+      do update set exposed_at = excluded.exposed_at where excluded.exposed_at < x.exposed_at;
+    else
+      insert into @extschema@.ai_experiment_exposures as x (experiment_id, unit_id, variant, exposed_at, covariates, model_name)
+      values (v_experiment.id, p_unit_id, v_variant, v_at, v_covariates, v_experiment.model_name)
+      on conflict (experiment_id, unit_id, model_name)
+      do update set exposed_at = excluded.exposed_at, covariates = v_covariates where excluded.exposed_at < x.exposed_at;
+    end if;
     v_first := v_at;
   end if;
   return jsonb_build_object('recorded', true, 'variant', v_variant, 'exposed_at', v_first);
