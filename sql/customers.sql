@@ -66,6 +66,9 @@ update ai_risk_levels set risk_level = 'urgente', min_probability = 0.9 where ri
 select p, (retrain_risk_of(p::real)).risk_level from unnest(array[0.71, 0.95]) p;
 select retrain_positive_label('m', '{"Yes": 0.2, "No": 0.8}', null), retrain_positive_label('m', '{"0": 0.2, "1": 0.8}', null),
   retrain_positive_label('m', '{"stays": 0.2, "goes": 0.8}', 'goes'), retrain_positive_label('m', '{"sí": 0.2, "no": 0.8}', null);
+select retrain_positive_label('m', jsonb_build_object(E'SI\u0301', 0.2, 'NO', 0.8), null) = E'SI\u0301' as decomposed;
+select retrain_positive_label('m', '{"-1": 0.2, "1": 0.8}', null), retrain_positive_label('m', '{"Baja ": 0.2, "alta": 0.8}', null);
+select retrain_positive_label('m', '{"yes": 0.2, "churn": 0.8}', null);
 select retrain_positive_label('m', '{"stays": 0.2, "goes": 0.8}', null);
 select retrain_positive_label('m', '{"stays": 0.2, "goes": 0.8}', 'leaves');
 

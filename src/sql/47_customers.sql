@@ -39,9 +39,12 @@ begin
         detail = format('Its classes are %s.', (select string_agg(k, ', ' order by k) from jsonb_object_keys(p_probabilities) k)),
         hint = 'Pass p_positive as the model''s source writes it.';
   end if;
-  select k into v_label
+  -- As the identity of a text, without accents: lower() knows no Í in a database of the locale C.
+  select min(k) into v_label
   from jsonb_object_keys(p_probabilities) k
-  where lower(k) in ('true', 't', '1', 'yes', 'y', 'sí', 'si', 's', 'churn', 'churned', 'abandono', 'baja');
+  where @extschema@.retrain_identity_text(k)
+    in ('true', 't', '1', 'yes', 'y', 'si', 's', 'churn', 'churned', 'abandono', 'baja')
+  having count(*) = 1;
   if found and (select count(*) from jsonb_object_keys(p_probabilities)) = 2 then
     return v_label;
   end if;
