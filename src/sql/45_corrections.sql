@@ -62,7 +62,7 @@ begin
     raise exception 'the message was not corrected'
       using errcode = 'object_not_in_prerequisite_state',
         detail = 'A trigger on ai_training_data left out the update, or the role may not change the row.',
-        hint = 'Look at the triggers that the application has added: \d ai_training_data lists them.';
+        hint = 'Look at the triggers that the application has added; psql lists them with the table.';
   end if;
 
   return jsonb_build_object(
