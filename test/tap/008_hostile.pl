@@ -474,6 +474,7 @@ for my $case (
     ['texts', 3, 'intent1', "inten\x001", 'a NUL in an intent'],
     ['texts', 4, 'pos', "p\xffs", 'a feature that is no UTF-8'],
     ['rows', 1, 'kind', "k\x00nd", 'a NUL in a target'],
+    ['rows', 1, 'logistic', 'holistic', 'an algorithm that there is not'],
     ['rows', 3, 'intent1', "inten\xc31", 'a class that is no UTF-8'],
     ['rows', 4, 'number', "numb\xff\xfe", 'a column that is no UTF-8'],
     ['groups', 4, 'intent1', "inten\xff1", 'a category that is no UTF-8'],

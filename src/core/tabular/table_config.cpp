@@ -342,6 +342,12 @@ std::optional<TableTask> TableTaskOf(std::string_view name) {
 
 const char* NameOf(TableAlgorithm algorithm) { return EntryOf(algorithm).name; }
 
+bool Does(std::string_view algorithm, TableTask task) noexcept {
+  return std::any_of(std::begin(kAlgorithms), std::end(kAlgorithms), [&](const auto& entry) {
+    return algorithm == entry.name && (entry.tasks & 1u << static_cast<unsigned>(task)) != 0;
+  });
+}
+
 TableAlgorithm ChooseAlgorithm(TableTask task, std::string_view name, bool have_booster) {
   const unsigned bit = 1u << static_cast<unsigned>(task);
   if (name.empty()) {

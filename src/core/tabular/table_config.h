@@ -54,6 +54,8 @@ struct TableConfig {
   std::string tree_method = "hist", encoding = "auto";
 };
 
+// Whether that is the name of an algorithm that does the task.
+bool Does(std::string_view algorithm, TableTask task) noexcept;
 // What an algorithm begins with, and what a JSON object changes. Throws Error(kInvalidParameter) that names the key, the
 // accepted range and, for an unknown key that is close to a known one, the key that was meant.
 TableConfig ParseTableConfig(std::string_view json, TableAlgorithm algorithm);

@@ -129,6 +129,8 @@ void TableModel::ReadSettings(std::span<const uint8_t> bytes) {
   if (training_rows_ > std::numeric_limits<int32_t>::max()) Corrupted("the number of training rows is impossible");
   algorithm_ = in.GetString();
   target_ = in.GetString();
+  // It becomes the model's own, and the next training is asked for it.
+  if (!Does(algorithm_, task_)) Corrupted("the algorithm is none of the task");
 }
 
 void TableModel::ReadNumbers(const ContainerReader& container) {
