@@ -14,6 +14,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "pgtime.h"
 #include "utils/array.h"
 #include "utils/timestamp.h"
 }
@@ -77,6 +78,19 @@ static SeriesRange series_argument(FunctionCallInfo fcinfo, int n, const retrain
                     errhint(model.unnamed() ? "leave p_series out"
                                             : "train again when the series is new; leave p_series out for all")));
   return {*found, *found + 1};
+}
+
+// The zone whose wall clock a model keeps, or null. It came with the stored bytes: another server's, or nobody's.
+static text* zone_of(const retrain::ForecastModel& model, const char* model_name) {
+  if (!model.zoned()) return nullptr;
+  text* zone = text_of_utf8(model.zone());
+  const char* name = text_to_cstring(zone);
+  if (pg_tzset(name) == nullptr)
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored model is corrupt"),
+             errdetail("Model \"%s\" has the times of zone \"%s\", which this server does not know.", model_name, name),
+             errhint("restore the version from a backup, or drop it and train again")));
+  return zone;
 }
 
 // The instants of steps: as they are, or on the wall clock of the model's zone, or of the session's when the source had none.
@@ -153,7 +167,7 @@ Datum forecast(PG_FUNCTION_ARGS) {
   const retrain::FutureRegressorTable* future = future_argument(fcinfo, 4, *model, model_name);
   if (future != nullptr) model = &load_model(schema, model_text, &resolved);
   const SeriesRange range = series_argument(fcinfo, 3, *model, model_name);
-  text* zone = model->zoned() ? text_of_utf8(model->zone()) : nullptr;
+  text* zone = zone_of(*model, model_name);
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain forecast", ALLOCSET_DEFAULT_SIZES);
   for (uint32 series = range.from; series < range.until; ++series) {

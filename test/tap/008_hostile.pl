@@ -487,6 +487,13 @@ for my $case (
     like($result->{err}, qr/DETAIL:.*HINT:/s, "$what: a detail and a hint");
 }
 is($session->query_ok(q{select count(*) from ai_models where model_name like '%_forged'}), '0', 'nothing of it is stored');
+# A zone is known to a server or not: the model is read, and its times are refused.
+$session->query_ok(q{set timezone = 'Europe/Madrid'; select train_forecast('zoned', 'select ds::timestamptz as ds, number as y from plain')});
+my $zoned = pack 'H*', $session->query_ok(q{select encode(artifact, 'hex') from ai_model_versions where model_name = 'zoned'});
+$imported = $session->query_ok("select import_model('\\x" . unpack('H*', forged($zoned, 1, 'Europe/Madrid', 'Europe/Utopia')) . "', 'nowhere')");
+$result = $session->query("select count(*) from forecast('nowhere', 3, p_version_id => $imported)");
+error_is($result, 'XX001', qr/stored model is corrupt/, 'a zone that there is not');
+like($result->{err}, qr/DETAIL:.*Europe.Utopia.*HINT:/s, 'a zone that there is not: a detail and a hint');
 $session->query_ok("select import_model('\\x" . unpack('H*', with_checksum($artifact{$_})) . "', '${_}_again')") for sort keys %artifact;
 
 # ---- artifacts in the table itself -----------------------------------------------------------------------------------

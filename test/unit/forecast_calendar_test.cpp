@@ -12,6 +12,15 @@ std::vector<int64_t> Times(const TimeGrid& grid, int n) {
   return times;
 }
 
+TEST(TimeGrid, StepsAreEitherMonthsOrATime) {
+  EXPECT_TRUE(IsStep({.micros = kDay, .months = 0}));
+  EXPECT_TRUE(IsStep({.micros = 0, .months = 1}));
+  EXPECT_FALSE(IsStep({.micros = 0, .months = 0}));
+  EXPECT_FALSE(IsStep({.micros = kDay, .months = 1}));
+  EXPECT_FALSE(IsStep({.micros = kDay, .months = -1}));
+  EXPECT_FALSE(IsStep({.micros = -1, .months = 0}));
+}
+
 TEST(Calendar, DaysAndDatesAgree) {
   EXPECT_EQ(DayOfCivil({2000, 1, 1}), 0);
   EXPECT_EQ(DayOfCivil({2000, 3, 1}), 60);

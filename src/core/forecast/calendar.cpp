@@ -177,7 +177,8 @@ std::string TimeStep::Name() const {
 }
 
 bool IsStep(const TimeStep& step) {
-  return step.months > 0 ? step.micros == 0 && step.months <= 1200 : step.micros > 0 && step.micros <= 36'525 * kDay;
+  return step.months > 0 ? step.micros == 0 && step.months <= 1200
+                         : step.months == 0 && step.micros > 0 && step.micros <= 36'525 * kDay;
 }
 
 int64_t TimeGrid::At(int64_t place) const {
