@@ -16,6 +16,8 @@ select record_interaction('late spam', p_detected_intent => 'intent 0') is not n
 alter table ai_training_data enable trigger without_spam;
 select submit_intent_correction(id, 'intent 1') from ai_training_data where user_message = 'late spam';
 \echo :LAST_ERROR_SQLSTATE
+select evaluate_interaction(id, 'thanks') from ai_training_data where user_message = 'late spam';
+\echo :LAST_ERROR_SQLSTATE
 select count(*) as corrections from ai_intent_corrections;
 drop trigger without_spam on ai_training_data;
 
