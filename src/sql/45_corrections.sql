@@ -25,7 +25,7 @@ begin
   end if;
   if octet_length(v_intent) > 1024 then
     raise exception 'p_correct_intent is too long'
-      using errcode = 'invalid_parameter_value',
+      using errcode = 'program_limit_exceeded',
         detail = format('It has %s bytes.', octet_length(v_intent)),
         hint = 'An intent has at most 1024 bytes; notes have a place of their own, p_notes.';
   end if;
@@ -62,7 +62,7 @@ begin
     raise exception 'the message was not corrected'
       using errcode = 'object_not_in_prerequisite_state',
         detail = 'A trigger on ai_training_data left out the update, or the role may not change the row.',
-        hint = 'Look at the triggers that the application has added; psql lists them with the table.';
+        hint = 'Look at the triggers of ai_training_data that the application has added.';
   end if;
 
   return jsonb_build_object(

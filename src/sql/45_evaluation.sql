@@ -55,7 +55,7 @@ begin
       raise exception 'the answer was not evaluated'
         using errcode = 'object_not_in_prerequisite_state',
           detail = 'A trigger on ai_training_data left out the update, or the role may not change the row.',
-          hint = 'Look at the triggers that the application has added; psql lists them with the table.';
+          hint = 'Look at the triggers of ai_training_data that the application has added.';
     end if;
     return jsonb_build_object('success', false, 'error', 'Training data not found');
   end if;

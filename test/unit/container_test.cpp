@@ -57,7 +57,7 @@ TEST(StoredText, IsUtf8WithoutNul) {
 
 TEST(StoredText, ConfigurationsAreJsonObjects) {
   EXPECT_EQ(CheckJsonObject(R"( {"a": [1, 2.5, -1e-7], "b": {"ñ": [null, true, "x\n"]}, "c": 9007199254740991} )"),
-            R"({"a":[1,2.5,-1e-07],"b":{"ñ":[null,true,"x\n"]},"c":9007199254740991})");
+            R"({"a":[1,2.5,-1e-07],"b":{"ñ":[null,true,"x\u000a"]},"c":9007199254740991})");
   for (const char* bad : {"", "[]", "1", "{", "{},\"a\":1", "{\"a\":NaN}", "{\"a\":[Infinity]}", "{\"a\":1e999}",
                           "{\"a\":\"\\u0000\"}", "{\"\\u0000\":1}", "{\"a\":\"\xFF\"}"}) {
     try {

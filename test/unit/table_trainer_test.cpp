@@ -525,10 +525,12 @@ TEST(TableModel, AnswersThatAreNoNumbersAreRefused) {
     return "";
   };
   TableModelParts value;
+  value.algorithm = "ridge";
   value.encoder.AddPlainColumn("a", 0);
   value.encoder.AddPlainColumn("b", 0);
   value.encoder.EndFitting();
   TableModelParts classes = value;
+  classes.algorithm = "logistic_regression";
   value.weights = {1e300, -1e300};
   value.bias = {0};
   value.means = {0, 0};
