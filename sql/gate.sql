@@ -80,6 +80,10 @@ select gate #> '{recent,candidate,rows}' as recent_rows from train('{a1,b1}', 'n
 -- without test rows a first version may go live, a later one may not
 select deployed, gate ->> 'rule' as rule from train('{}', 'gate', 'train', 'untested');
 select deployed, gate ->> 'rule' as rule, gate ->> 'reason' as reason from train('{}', 'gate', 'train', 'untested');
+-- what was not measured is null, not 0
+select gate #> '{candidate,rows}' as rows, gate #> '{candidate,f1_score}' as f1_score, gate #> '{candidate,log_loss}' as log_loss,
+  gate #> '{recent,candidate,accuracy}' as recent_accuracy
+from train('{}', 'gate', 'train', 'untested');
 select deployed from train('{}', 'always', 'train', 'untested');
 
 -- an intent that the new version no longer knows counts against it

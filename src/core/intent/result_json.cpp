@@ -5,12 +5,21 @@
 namespace retrain {
 namespace {
 
+// Of no rows nothing was measured: the numbers are null then, and a 0 is a measured one.
 void WriteNumbers(JsonWriter& json, const Metrics& m) {
+  const auto number = [&](const char* key, double value) {
+    json.Key(key);
+    m.rows > 0 ? void(json.Number(value)) : void(json.Null());
+  };
   json.Object().Key("rows").Integer(static_cast<int64_t>(m.rows));
-  json.Key("accuracy").Number(m.accuracy).Key("f1_score").Number(m.macro_f1);
-  json.Key("precision").Number(m.macro_precision).Key("recall").Number(m.macro_recall);
-  json.Key("log_loss").Number(m.log_loss).Key("expected_calibration_error").Number(m.expected_calibration_error);
-  json.Key("avg_confidence").Number(m.mean_confidence).Close();
+  number("accuracy", m.accuracy);
+  number("f1_score", m.macro_f1);
+  number("precision", m.macro_precision);
+  number("recall", m.macro_recall);
+  number("log_loss", m.log_loss);
+  number("expected_calibration_error", m.expected_calibration_error);
+  number("avg_confidence", m.mean_confidence);
+  json.Close();
 }
 
 void WriteGate(JsonWriter& json, const TrainingResult& r) {
