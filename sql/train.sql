@@ -193,6 +193,27 @@ cross join lateral train_intent_model('recipes', p_config => config, p_promote =
 select status, error_message from train_intent_model('recipes', p_config => '{"word_ngrams": [5, 5], "char_ngrams": null}', p_source => $$
   select format('%s please, number %s', i, n) as text, i as intent from unnest('{alpha,beta}'::text[]) i, generate_series(1, 25) n $$);
 
+-- intents that have held-out rows alone are not learnt, and the run and its report say so; also where nothing can be learnt then
+create temporary view held_out as
+select format('%s please, number %s', i, n) as text, i as intent,
+  case when i like 'held%' then 'validation' when n % 5 = 0 then 'test' else 'train' end as split
+from unnest('{alpha,beta,held 1,held 2}'::text[]) i, generate_series(1, 25) n;
+select status, total_intents, warnings - 0 as other_warnings, w.*
+from train_intent_model('held out', p_source => 'select * from held_out') as run,
+  jsonb_to_record(run.warnings -> 0) as w (code text, intents integer, example text, message text) \gx
+select line from ai_training_runs r, string_to_table(training_report(r.id), E'\n') line
+where r.model_name = 'held out' and line ~ '^(## Warnings|- )';
+select status, error_message, warnings -> 0 ->> 'message' as warning
+from train_intent_model('held out', p_source => $$select * from held_out where intent in ('alpha', 'held 1')$$) \gx
+select status, warnings from train_intent_model('held out', p_source => $$select * from held_out where intent in ('alpha', 'beta')$$);
+-- beside the warnings that the run began with
+begin;
+insert into ai_training_data (model_name, user_message, detected_intent, split, source)
+select 'counts', 'held out text ' || n, 'held', 'test', 'imported' from generate_series(1, 3) n;
+select jsonb_path_query_array(warnings, '$.code') as codes
+from train_intent_model('counts', p_config => '{"split": [1, 0, 0]}', p_promote => 'never');
+rollback;
+
 -- texts of every kind
 select status, training_samples, dataset_filters - 'digest' as dataset from train_intent_model('texts', p_source => $$
   select t || ' ' || n as text, 'intent ' || n % 2 as intent, 'train' as split

@@ -103,6 +103,12 @@ begin
   if v_run.error_message is not null then
     v_parts := v_parts || (format(v_heading, 'Why it failed') || v_run.error_message);
   end if;
+  if jsonb_typeof(v_run.warnings) = 'array' and v_run.warnings <> '[]' then
+    v_parts := v_parts || (format(v_heading, 'Warnings') || (
+      select string_agg('- ' || coalesce(w.value ->> 'message', w.value #>> '{}')
+        || coalesce(' (' || (w.value ->> 'series') || ' series)', ''), E'\n' order by w.place)
+      from jsonb_array_elements(v_run.warnings) with ordinality w (value, place)));
+  end if;
 
   if v_run.intent_accuracy is not null or v_run.intent_f1_score is not null then
     select jsonb_agg(jsonb_build_array(

@@ -306,6 +306,10 @@ begin
       using errcode = 'object_not_in_prerequisite_state', detail = format('Its status is %s.', v_run.status);
   end if;
 
+  -- The warnings that the run began with come first.
+  if v_run.warnings is not null and jsonb_typeof(p_result -> 'warnings') = 'array' then
+    p_result := p_result || jsonb_build_object('warnings', v_run.warnings || (p_result -> 'warnings'));
+  end if;
   -- A key whose value is JSON null leaves its column null.
   v_run := jsonb_populate_record(v_run, (
     select coalesce(jsonb_object_agg(e.key, e.value), '{}')

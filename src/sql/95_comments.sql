@@ -87,7 +87,7 @@ comment on column @extschema@.ai_training_runs.metrics is
 comment on column @extschema@.ai_training_runs.source_set_by is
   'Who gave the source and the holidays: verify_model() runs them for that role alone. Kept by a trigger.';
 comment on column @extschema@.ai_training_runs.warnings is
-  'What a person should look at, an array of {code, message, …}: a column that gives the target away, shares without effect.';
+  'What a person should look at, an array of {code, message, …}: a column that gives the target away, shares without effect, intents not learnt.';
 comment on column @extschema@.ai_training_runs.source is 'The query the rows came from; null means ai_training_data.';
 
 comment on table @extschema@.ai_intent_corrections is
@@ -163,7 +163,7 @@ comment on function @extschema@.export_model(bigint) is 'The bytes of a version,
 comment on function @extschema@.import_model(bytea, text) is
   'Adds exported bytes as a candidate version, after checking them, and returns its id. promote_model() makes it live.';
 comment on function @extschema@.training_report(uuid, text) is
-  'The report of a run as markdown or text: numbers, gate, intents worst first, confusions, samples, configuration.';
+  'The report of a run as markdown or text: numbers, warnings, gate, intents worst first, confusions, samples, configuration.';
 comment on function @extschema@.grant_retrain_access(text, text, text) is
   'Opens a level (reader, predictor, recorder, reviewer, trainer, admin) to a role, for one model or for all. A '
   'role''s columns are the union of its levels: give different levels on different models to different roles.';

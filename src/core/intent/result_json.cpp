@@ -159,6 +159,18 @@ void WriteDecisions(JsonWriter& json, const TrainingResult& r) {
   json.Key("out_of_scope").Integer(static_cast<int64_t>(d.out_of_scope)).Close();
 }
 
+// What a person should look at. No key where there is nothing: a run's warnings are null then.
+void WriteWarnings(JsonWriter& json, const TrainingResult& r) {
+  if (r.held_out_labels.empty()) return;
+  const size_t n = r.held_out_labels.size();
+  json.Key("warnings").Array().Object().Key("code").String("intents_not_learnt");
+  json.Key("intents").Integer(static_cast<int64_t>(n)).Key("example").String(r.held_out_labels[0]);
+  json.Key("message").String(std::to_string(n) + (n == 1 ? " intent has" : " intents have") +
+                             " validation or test rows alone and cannot be learnt, for example \"" +
+                             r.held_out_labels[0] + "\": more rows, or a column split in the query, help");
+  json.Close().Close();
+}
+
 }  // namespace
 
 std::string ToJson(const TrainingResult& r) {
@@ -174,6 +186,7 @@ std::string ToJson(const TrainingResult& r) {
   WriteHex(json, r.dataset_digest);
   json.Key("duplicates").Integer(static_cast<int64_t>(r.duplicates));
   json.Key("ignored").Integer(static_cast<int64_t>(r.ignored)).Close();
+  WriteWarnings(json, r);
   if (!r.failed) {
     json.Key("algorithm").String(r.config.classifier);
     json.Key("confidence_threshold").Number(static_cast<double>(r.confidence_threshold));

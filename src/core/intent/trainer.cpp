@@ -123,7 +123,7 @@ Resumable IntentTrainer::MapLabels() {
     }
   }
   const auto& labels = dataset_.labels();
-  std::vector<bool> in_training(labels.size()), in_test(labels.size());
+  std::vector<bool> in_training(labels.size()), in_validation(labels.size()), in_test(labels.size());
   std::string record;
   for (size_t at = 0; at < all.size(); ++at) {
     if (at % kRowsPerPause == 0 && Pausing()) co_await Pause{};
@@ -134,6 +134,7 @@ Resumable IntentTrainer::MapLabels() {
       in_training[row.label] = true;
     } else if (row.split == Split::kValidation) {
       fitting_->validation.push_back(i);
+      in_validation[row.label] = true;
     } else if (row.split == Split::kTest) {
       in_test[row.label] = true;
     }
@@ -157,6 +158,10 @@ Resumable IntentTrainer::MapLabels() {
       result_.all_labels.push_back(labels[label]);
     }
     if (training) result_.labels = result_.all_labels;
+  }
+  for (const uint32_t label : by_name) {
+    if (!in_training[label] && (in_validation[label] || in_test[label]))
+      result_.held_out_labels.push_back(labels[label]);
   }
   result_.training_rows = dataset_.rows_of(Split::kTrain);
   result_.validation_rows = dataset_.rows_of(Split::kValidation);

@@ -82,8 +82,9 @@ struct TrainingResult {
   bool failed = false;
   std::string failure;  // one sentence: why a model could not be trained from these rows
   uint64_t training_rows = 0, validation_rows = 0, test_rows = 0, duplicates = 0, ignored = 0;
-  std::vector<std::string> labels;      // of the model
-  std::vector<std::string> all_labels;  // model's labels, then labels that only test rows or the live version have
+  std::vector<std::string> labels;           // of the model
+  std::vector<std::string> all_labels;       // model's labels, then labels that only test rows or the live version have
+  std::vector<std::string> held_out_labels;  // labels that no training row has, by name
   std::vector<uint8_t> artifact;
   std::vector<uint8_t> state;  // TrainingState; empty: the classifier has none, or too large a one
   TrainingStart start;         // of an incremental training
