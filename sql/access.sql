@@ -74,7 +74,10 @@ select count(*) from get_training_dataset(p_model_name => 'b');
 select record_interaction('new', 'r', 'greeting', p_model_name => 'a') is not null as recorded;
 select record_interaction('new', 'r', 'greeting', p_model_name => 'b');
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+\set SHOW_CONTEXT never
 select record_interaction('new', 'r', 'greeting', p_model_name => 'c');
+\set VERBOSITY terse
 \echo :LAST_ERROR_SQLSTATE
 select * from model_live_at('b');
 \echo :LAST_ERROR_SQLSTATE

@@ -15,6 +15,29 @@ begin
 end
 $function$;
 
+-- Refuses a model on which the current user's levels are not enough, as the policies of the tables would, which would say less.
+create function @extschema@.retrain_require_level(p_model_name text, p_level text) returns void
+  language plpgsql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  if @extschema@.retrain_unrestricted() or exists (
+    select from @extschema@.ai_access_scope s
+    where s.level = p_level and (s.model_name is null or s.model_name = p_model_name))
+  then
+    return;
+  end if;
+  raise exception 'level % on model "%" is missing', p_level, coalesce(p_model_name, 'null')
+    using errcode = 'insufficient_privilege',
+      detail = coalesce(format('%I has it on ', current_user) || (
+        select string_agg(distinct format('"%s"', s.model_name), ', ')
+        from @extschema@.ai_access_scope s
+        where s.level = p_level) || '.', format('%I has it on no model.', current_user)),
+      hint = format('Ask an administrator for grant_retrain_access(%L, level, %L), or pass another p_model_name.',
+        current_user, p_model_name);
+end
+$function$;
+
 -- Creates the model's row at its first use. No conflict target and no RETURNING: both would ask a role for the right
 -- to read a row that its grants only show once it exists.
 create function @extschema@.retrain_ensure_model(p_model_name text) returns void
@@ -24,6 +47,7 @@ as $function$
 begin
   if not exists (select from @extschema@.ai_models m where m.model_name = p_model_name) then
     perform @extschema@.retrain_check_model_name(p_model_name);
+    perform @extschema@.retrain_require_level(p_model_name, 'recorder');
     insert into @extschema@.ai_models (model_name) values (p_model_name) on conflict do nothing;
   end if;
 end

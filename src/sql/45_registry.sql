@@ -403,6 +403,7 @@ begin
         hint = 'Lower max_features or raise min_df.';
   end if;
   v_info := @extschema@.retrain_artifact_info(p_artifact);
+  perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   if v_info ? 'task' then
     insert into @extschema@.ai_models (model_name, task, target, algorithm)
     values (p_model_name, v_info ->> 'task', v_info ->> 'target', v_info ->> 'algorithm')

@@ -124,6 +124,7 @@ begin
           else 'Pass an object of keys and values, {} for the defaults.' end;
   end if;
 
+  perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   perform @extschema@.retrain_lock(p_model_name, 0);
 
   -- Statements from here on see what the training that we waited for has committed.
