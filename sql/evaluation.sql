@@ -134,6 +134,13 @@ insert into ai_category_rules (pattern, category) values ('a', ' ');
 
 -- prompts: at most one active for each model; one statement passes the part on
 insert into ai_prompt_versions (version, prompt_template, is_active) values (1, 'a', true), (2, 'b', false);
+select version, is_active, activated_at = created_at as since_it_was_inserted from ai_prompt_versions order by version;
+-- what a dump says of it stays
+begin;
+update ai_prompt_versions set is_active = false;
+insert into ai_prompt_versions (version, prompt_template, is_active, activated_at) values (9, 'z', true, '2020-01-01 00:00:00+00');
+select activated_at = '2020-01-01 00:00:00+00' as kept from ai_prompt_versions where version = 9;
+rollback;
 \set VERBOSITY terse
 insert into ai_prompt_versions (version, prompt_template, is_active) values (3, 'c', true);
 update ai_prompt_versions set is_active = true;

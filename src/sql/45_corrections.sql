@@ -25,7 +25,7 @@ begin
   end if;
   if octet_length(v_intent) > 1024 then
     raise exception 'p_correct_intent is too long'
-      using errcode = 'program_limit_exceeded',
+      using errcode = 'invalid_parameter_value',
         detail = format('It has %s bytes.', octet_length(v_intent)),
         hint = 'An intent has at most 1024 bytes; notes have a place of their own, p_notes.';
   end if;

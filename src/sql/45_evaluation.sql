@@ -87,12 +87,15 @@ begin
 end
 $function$;
 
-create function @extschema@.retrain_prompt_before_update() returns trigger
+create function @extschema@.retrain_prompt_before_write() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
 begin
-  if new.is_active then
+  if tg_op = 'INSERT' then
+    -- Where nothing is said: a row that is restored keeps what it says.
+    new.activated_at := coalesce(new.activated_at, new.created_at, clock_timestamp());
+  elsif new.is_active then
     new.activated_at := clock_timestamp();
     new.deactivated_at := null;
   else

@@ -83,4 +83,4 @@ comment on function @extschema@.retrain_requested(text) is
 comment on function @extschema@.retrain_versions_trained_on(text, text) is
   'Internal: the versions that may have learnt from a user''s messages.';
 comment on function @extschema@.retrain_shipped_rule_before_change() is 'Internal: trigger of the tables of rules.';
-comment on function @extschema@.retrain_prompt_before_update() is 'Internal: trigger of ai_prompt_versions.';
+comment on function @extschema@.retrain_prompt_before_write() is 'Internal: trigger of ai_prompt_versions.';
