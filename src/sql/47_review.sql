@@ -126,6 +126,10 @@ begin
   if v_ids is null then
     return;
   end if;
+  -- A live version is asked, and a reader may not read its bytes.
+  if exists (select from @extschema@.ai_model_versions v where v.model_name = p_model_name and v.is_active) then
+    perform @extschema@.retrain_require_level(p_model_name, 'predictor');
+  end if;
   if p_strategy = 'least_confidence' then
     v_ids := v_ids[1:p_limit];
     v_messages := v_messages[1:p_limit];
