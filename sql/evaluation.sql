@@ -47,6 +47,22 @@ select s.message, j.quality_score, j.was_successful
 from said s, retrain_judge(retrain_words(s.message)) j order by s.place;
 \a
 
+-- words that are drawn out, and what is said in Mexico, Argentina, Chile and Spain
+truncate said restart identity;
+insert into said (message) values
+  ('Nooo me gusta'), ('noooo lo quiero'), ('nooo, graciasss'), ('graciassss!!'), ('siiiii, lo quierooo'), ('me encantaaa'),
+  ('Perfectoooo'), ('okkkk'), ('maaaal'), ('pásame el linkkk'),
+  ('no me convence'), ('no me late'), ('no me mola'), ('no jala el link'), ('el link no me abre'), ('no funciona el link'), ('no me anda'),
+  ('nel'), ('nah'), ('no, grax'),
+  ('no cacho'), ('obvio que no'), ('obvio'), ('no hay drama'), ('no tá mal'), ('muchas grax'), ('me re gusta'), ('qué padre'),
+  ('me mola'), ('¿q vale?'), ('va que va');
+\a
+select s.message, j.quality_score, j.was_successful
+from said s, retrain_judge(retrain_words(s.message)) j order by s.place;
+select m, retrain_categorise(retrain_words(m)) as category
+from unnest(array['preciooo', '¿q vale?', '¿a cómo está el kilo?', '¿cuántoooo?', 'XXXL', 'www.tienda.mx']) m;
+\a
+
 select record_interaction('¿tienen cursos?', 'Sí, de piano.', 'cursos', 90) as id \gset
 select evaluate_interaction(:'id', 'PERFECTO, lo quiero');
 select quality_score, was_successful, user_feedback, evaluated_at is not null as evaluated, dataset_status, intent_correct

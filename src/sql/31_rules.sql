@@ -53,7 +53,8 @@ values
   (1, 50, 'no esta mal|no esta tan mal|no estuvo mal|no es malo|no es mala|no es tan malo|no es tan mala|no son malos|'
     'no son malas|nada mal|menos mal|no * preocup*|no hay problema|ningun problema|sin problema*|no tengo problema*|'
     'ya no tengo problema*|no pasa nada|sin duda*|no hay duda*|no hay ninguna duda|ninguna duda|no tengo duda*|'
-    'no tengo mas duda*|no me queda* duda*|no me queda* mas duda*|cualquier duda', 4, null, 'es',
+    'no tengo mas duda*|no me queda* duda*|no me queda* mas duda*|cualquier duda|'
+    'no ta mal|no tan mal|no hay bronca*|no hay drama*|no hay rollo*', 4, null, 'es',
     'sounds like a refusal, is none', true),
   (2, 50, 'not bad|not too bad|not that bad|no problem*|no worries|no doubt|without * doubt|can''t complain', 4, null, 'en',
     'sounds like a refusal, is none', true),
@@ -66,6 +67,7 @@ values
     'no esta bien|no * esta bien|no va bien|no me parece bien|no muy bien|no tan bien|no del todo bien|no * queda bien|'
     'nada bien|nada buen*|no es bueno|no es buena|no es muy buen*|no muy buen*|no es tan buen*|no tan buen*|no es perfecto|'
     'no esta perfecto|nada perfecto|no es genial|no es excelente|no me ayud*|no * ayud*|gracias por nada|mal|mala|malo|'
+    'no me convenc*|no me late|no me copa|no me cuadra|no me cierra|no me mola|no mola|no jala|no * jala|no anda|no me anda|'
     'malas|malos|malisim*|pesim*|horrible|terrible|fatal|inutil|porqueria*|estaf*|peor|👎|😡|😠', 1, null, 'es', 'refusals',
     true),
   (4, 100, 'don''t like|do not like|dont like|didn''t like|did not like|didnt like|don''t love|do not love|doesn''t work|'
@@ -78,7 +80,8 @@ values
     'dudas|no estoy segur*|no esta claro|no * claro|no me queda claro|no me quedo claro|no lo tengo claro|no estoy de acuerdo|'
     'no estamos de acuerdo|no gracias|no muchas gracias|gracias pero no|no me interes*|no nos interes*|no * interesa|'
     'no estoy interesad*|no estamos interesad*|no por ahora|ahora no|todavia no|ya no|no voy a|no lo voy a|no la voy a|'
-    'no los voy a|no las voy a|no creo|mejor no|claro que no|por supuesto que no|nop', 2, null, 'es',
+    'no los voy a|no las voy a|no creo|mejor no|claro que no|por supuesto que no|obvio que no|nop|nel|nah|'
+    'no grax|no * grax|no cacho|ni idea', 2, null, 'es',
     'not understood, not wanted', true),
   (6, 200, 'don''t understand|do not understand|dont understand|didn''t understand|don''t get it|confus*|not sure|unsure|'
     'don''t know|do not know|dont know|unclear|not clear|no thanks|no thank you|not interested|not now|not yet|not really|'
@@ -87,17 +90,18 @@ values
     'nos gusta|nos gustan|nos gusto|nos ha gustado|me encanta|me encantan|me encanto|me encantaron|nos encanta|nos encanto|'
     'encantad*|lo quiero|la quiero|los quiero|las quiero|lo queremos|la queremos|los queremos|las queremos|voy a comprar*|'
     'vamos a comprar*|maravill*|fantastic*|estupend*|fenomenal|espectacular|buenisim*|chever*|bacan*|chido|chida|padrisimo|'
-    'guay|😍|❤|🙏|🎉', 5, null, 'es', 'praise', true),
+    'muy padre|que padre|me mola|grax|graxias|grasias|me re gusta|me re gustan|me re encanta|guay|😍|❤|🙏|🎉', 5,
+    null, 'es', 'praise', true),
   (8, 300, 'perfect*|excellent*|great|awesome|amazing|wonderful|fantastic|brilliant|thanks|thank you|thank u|thx|love it|'
     'i like|like it|i liked|liked it|i''ll take|i will take|i want it|want to buy|want to order|going to buy', 5, null, 'en',
     'praise', true),
   (9, 400, 'ok|okey|oki|okis|vale|bien|si|sii*|sip|dale|listo|claro|bueno|buena|de acuerdo|por supuesto|correcto|exacto|'
-    'entendido|asi es|orale|👍|👌', 4, null, 'es', 'agreement', true),
+    'entendido|asi es|orale|va que va|obvio|oka|okas|oks|👍|👌', 4, null, 'es', 'agreement', true),
   (10, 400, 'ok|okay|good|fine|yes|yeah|yep|sure|alright|all right|got it|understood|right|correct|of course', 4, null,
     'en', 'agreement', true),
   (11, 500, 'mas|info|informacion|detalle*|cuenta*me|explic*', 3, null, 'es', 'asks for more', true),
   (12, 500, 'more|info|information|detail*|tell me|explain*', 3, null, 'en', 'asks for more', true),
-  (17, 350, 'cuanto vale*|cuanto sale*|que vale*|vale la pena', 3, null, 'es', 'asks for more', true),
+  (17, 350, 'cuanto vale*|cuanto sale*|que vale*|q vale*|vale la pena', 3, null, 'es', 'asks for more', true),
   (19, 90, 'no se como pag*|no se como compr*|no se donde pag*|no entiendo como pag*|no entiendo como compr*', null, true,
     'es', 'wants to buy, not how', true),
   (13, 100, 'no * compr*|no * * compr*|no compr*|no * pag*|no * * pag*|no pag*|no * link|no voy a|no * voy a|no lo quier*|'
@@ -105,7 +109,9 @@ values
     'no estoy interesad*|no estamos interesad*|no me lo llev*|no me la llev*|no gracias|no muchas gracias|gracias pero no|'
     'tampoco|nunca voy a|nunca compr*|nunca * compr*|jamas compr*|jamas * compr*|ni loco|ni loca|claro que no|'
     'voy a pensar*|voy a ver|voy a mirar|voy a devolver*|voy a reclamar*|voy a denunciar*|voy a cancelar*|'
-    'voy a poner una queja|ya no', null, false, 'es', 'no sale', true),
+    'voy a poner una queja|ya no|obvio que no|nel|nah|no grax|no * grax|no me convenc*|no me late|'
+    'no me copa|no jala|no * jala|no anda|no me anda|no funcion*|no * funcion*|no abre|no * abre|no carga|no * carga',
+    null, false, 'es', 'no sale', true),
   (14, 100, 'don''t buy|not buy*|not * buy|can''t buy|cannot buy|wouldn''t buy|never buy|not pay*|not * pay|don''t want|'
     'do not want|dont want|won''t|will not|wont|not going to|not interested|no thanks|no thank you|think about it|cannot pay|'
     'can''t pay|no link|not * link', null, false, 'en', 'no sale', true),
@@ -127,7 +133,8 @@ values
     'en', true),
   (5, 300, 'foto|fotos|imagen|imagenes|ver|verlo|verla|muestr*|mostra*', 'solicitud_foto', 'es', true),
   (6, 310, 'photo*|picture*|pic|pics|image*|can i see|could i see|let me see|to see|see it|show me', 'solicitud_foto', 'en', true),
-  (7, 400, 'precio|precios|cuesta*|cuanto*|cuanta*|que vale|que valen|valor|costo|costos|coste|costes|costar*', 'consulta_precio',
+  (7, 400, 'precio|precios|cuesta*|cuanto*|cuanta*|que vale|que valen|q vale|q valen|a como esta|'
+    'a como estan|a como lo|a como la|a como los|a como las|valor|costo|costos|coste|costes|costar*', 'consulta_precio',
     'es', true),
   (8, 410, 'price*|pricing|cost|costs|how much|value', 'consulta_precio', 'en', true),
   (9, 500, 'envio*|enviar*|envian|entrega*|domicilio*', 'consulta_envio', 'es', true),

@@ -44,6 +44,22 @@ TEST(Phrases, PhrasesAreWholeAndInOrder) {
   EXPECT_TRUE(Says("👎🏻", "👎"));
 }
 
+TEST(Phrases, DrawnOutWordsAreThoseThatTheyDrawOut) {
+  EXPECT_TRUE(Says("Nooooo me gustaaaa", "no me gusta"));
+  EXPECT_TRUE(Says("GRACIASSS", "gracias"));
+  EXPECT_TRUE(Says("ooookkk", "ok"));
+  EXPECT_TRUE(Says("Perfectísimoooo", "perfect*"));
+  EXPECT_TRUE(Says("sííííí", "x|sí"));
+  // as it is written comes first, and two letters, digits, addresses and sizes are what they are
+  EXPECT_TRUE(Says("siiii", "sii*"));
+  EXPECT_TRUE(Says("nooo", "nooo"));
+  EXPECT_FALSE(Says("noo", "no"));
+  EXPECT_TRUE(Says("leer too", "leer too"));
+  EXPECT_FALSE(Says("1000", "10"));
+  EXPECT_FALSE(Says("www.tienda.org XXXL", "w|w tienda|xl|x"));
+  EXPECT_FALSE(Says("noooo", "n|nos|noo"));
+}
+
 TEST(Phrases, PatternsHaveANormalForm) {
   EXPECT_EQ(Phrases("  Sí | No,  GRACIAS|recomiénd*|no * gusta"), "si|no gracias|recomiend*|no * gusta");
   for (const std::string pattern : {"a|b c|d*", "no * e"}) EXPECT_EQ(Phrases(Phrases(pattern)), Phrases(pattern));

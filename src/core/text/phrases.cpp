@@ -116,6 +116,53 @@ bool SaysPhrase(std::string_view words, const WordStarts& starts, std::string_vi
   return false;
 }
 
+// Letters that people repeat to draw a word out. Of "w" and "x" three are something else: an address, a size.
+bool IsDrawnOut(char c) { return c >= 'a' && c <= 'z' && c != 'w' && c != 'x'; }
+
+// Of three in a row one of the last two is at an odd place.
+bool HasThreeInARow(std::string_view words) {
+  for (size_t i = 1; i < words.size(); i += 2) {
+    const char c = words[i];
+    if (c != words[i - 1]) continue;
+    if ((i >= 2 && words[i - 2] == c) || (i + 1 < words.size() && words[i + 1] == c)) return true;
+  }
+  return false;
+}
+
+// The words with every letter once that is there three times in a row or more, which no word of Spanish or English has:
+// "nooo me gustaaa" is " no me gusta ". Empty when nothing is drawn out.
+std::string WithoutDrawnOutLetters(std::string_view words, const Stop& stop) {
+  std::string out;
+  size_t copied = 0, polled_at = 0;
+  for (size_t begin = 0; begin < words.size();) {
+    if (begin - polled_at >= kTextPollBytes) {
+      stop.Poll();
+      polled_at = begin;
+    }
+    size_t end = begin + 1;
+    if (IsDrawnOut(words[begin])) {
+      while (end < words.size() && words[end] == words[begin]) ++end;
+      if (end - begin >= 3) {
+        out.append(words, copied, begin + 1 - copied);
+        copied = end;
+      }
+    }
+    begin = end;
+  }
+  if (!out.empty()) out.append(words, copied);
+  return out;
+}
+
+bool SaysOneOfWords(std::string_view words, std::string_view phrases, const Stop& stop) {
+  const WordStarts starts(words);
+  for (size_t begin = 0; begin < phrases.size();) {
+    const size_t end = std::min(phrases.find('|', begin), phrases.size());
+    if (end > begin && SaysPhrase(words, starts, phrases.substr(begin, end - begin), stop)) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string WordsOf(std::string_view utf8, const Stop& stop) {
@@ -164,13 +211,10 @@ std::string PhrasesOf(std::string_view pattern, const Stop& stop) {
 }
 
 bool SaysOneOf(std::string_view words, std::string_view phrases, const Stop& stop) {
-  const WordStarts starts(words);
-  for (size_t begin = 0; begin < phrases.size();) {
-    const size_t end = std::min(phrases.find('|', begin), phrases.size());
-    if (end > begin && SaysPhrase(words, starts, phrases.substr(begin, end - begin), stop)) return true;
-    begin = end + 1;
-  }
-  return false;
+  if (SaysOneOfWords(words, phrases, stop)) return true;
+  if (!HasThreeInARow(words)) return false;
+  const std::string plain = WithoutDrawnOutLetters(words, stop);
+  return !plain.empty() && SaysOneOfWords(plain, phrases, stop);
 }
 
 }  // namespace retrain

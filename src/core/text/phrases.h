@@ -24,7 +24,8 @@ std::string WordsOf(std::string_view utf8, const Stop& stop);
 // for a phrase without words and for a character that looks like a regular expression.
 std::string PhrasesOf(std::string_view pattern, const Stop& stop);
 
-// Says whether `words` (of WordsOf) have one of `phrases` (of PhrasesOf) word for word.
+// Says whether `words` (of WordsOf) have one of `phrases` (of PhrasesOf) word for word, as they are written or without their
+// drawn out letters: "graciasss" is "gracias".
 bool SaysOneOf(std::string_view words, std::string_view phrases, const Stop& stop);
 
 }  // namespace retrain
