@@ -135,4 +135,12 @@ select count(*) as restored,
   count(*) filter (where s.intent_correct is not distinct from d.intent_correct and s.updated_at = d.updated_at) as same
 from ai_training_data d join saved s using (id);
 
+-- an empty text is no key, no conversation, no intent and no category
+truncate ai_training_data;
+select count(distinct record_interaction(m, 'r', '', p_conversation_id => c, p_category => ' ', p_idempotency_key => k)) as ids
+from (values ('uno', '', ''), ('¿cuánto cuesta?', '', ''), ('no me gusta', ' ', E'\t'), ('gracias', E'\n', '  ')) x (m, c, k);
+select user_message, detected_intent is null as no_intent, category, conversation_id is null as no_conversation,
+  idempotency_key is null as no_key, evaluated_at is null as not_judged
+from ai_training_data order by user_message;
+
 drop extension pg_retrain;

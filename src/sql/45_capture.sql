@@ -105,8 +105,14 @@ create function @extschema@.record_interaction(
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
+  c_blank constant text := E' \t\r\n';
   v_id uuid;
-  v_intent text := p_detected_intent;
+  -- Many applications have '' where nothing is known. It names no intent, no category, and above all no message and no
+  -- conversation: as a key it would swallow every message but the first, and strangers would judge each other's answers.
+  v_intent text := case when btrim(p_detected_intent, c_blank) <> '' then p_detected_intent end;
+  v_category text := case when btrim(p_category, c_blank) <> '' then p_category end;
+  v_conversation_id text := case when btrim(p_conversation_id, c_blank) <> '' then p_conversation_id end;
+  v_key text := case when btrim(p_idempotency_key, c_blank) <> '' then p_idempotency_key end;
   v_confidence integer := p_confidence_score;
   v_created_at timestamptz;
   v_words text;
@@ -145,8 +151,8 @@ begin
         hint = 'Use live, imported or synthetic.';
   end if;
   -- The insert below finds a key that is taken by itself; looking first only spares the work.
-  if p_idempotency_key is not null then
-    v_id := @extschema@.retrain_interaction_by_key(p_model_name, p_idempotency_key);
+  if v_key is not null then
+    v_id := @extschema@.retrain_interaction_by_key(p_model_name, v_key);
     if v_id is not null then
       return v_id;
     end if;
@@ -178,7 +184,7 @@ begin
     perform @extschema@.retrain_ensure_model(p_model_name);
   end if;
 
-  if p_category is null or p_conversation_id is not null then
+  if v_category is null or v_conversation_id is not null then
     v_words := @extschema@.retrain_words(p_user_message);
   end if;
 
@@ -193,15 +199,15 @@ begin
       -- The version whose guess the row has.
       (select v.id from @extschema@.ai_model_versions v
         where v.model_name = p_model_name and v.version = v_predicted.model_version),
-      p_conversation_id,
-      p_message_id, p_user_id, p_session_id, coalesce(p_category, @extschema@.retrain_categorise(v_words)),
+      v_conversation_id,
+      p_message_id, p_user_id, p_session_id, coalesce(v_category, @extschema@.retrain_categorise(v_words)),
       coalesce(p_escalated, false), p_escalation_reason,
-      p_response_source, p_response_time_ms, p_product_id, p_product_name, p_context, p_source, p_idempotency_key)
+      p_response_source, p_response_time_ms, p_product_id, p_product_name, p_context, p_source, v_key)
     on conflict (model_name, idempotency_key) do nothing
     returning ai_training_data.id, ai_training_data.created_at into v_id, v_created_at;
     if found then
       -- The message says what its author thinks of the answer before it, unless that has been judged.
-      if p_conversation_id is not null then
+      if v_conversation_id is not null then
         -- A row that somebody else is changing at this moment is left alone: recording a message waits for nobody.
         update @extschema@.ai_training_data d
         set (quality_score, was_successful) = (
@@ -211,12 +217,12 @@ begin
         where d.id = (
           select l.id
           from @extschema@.ai_training_data l
-          where l.id = @extschema@.retrain_unjudged_turn(p_model_name, p_conversation_id, v_id, v_created_at)
+          where l.id = @extschema@.retrain_unjudged_turn(p_model_name, v_conversation_id, v_id, v_created_at)
             and l.evaluated_at is null
           for update skip locked);
       end if;
     else
-      v_id := @extschema@.retrain_interaction_by_key(p_model_name, p_idempotency_key);
+      v_id := @extschema@.retrain_interaction_by_key(p_model_name, v_key);
     end if;
     exit when v_id is not null;
   end loop;

@@ -134,7 +134,7 @@ comment on function @extschema@.record_interaction(
   text, text, text, integer, text, text, text, text, text, text, boolean, text, text, integer, text, text, jsonb, text,
   text) is
   'Records one message durably and returns its id. Without an intent it asks the live version. The same '
-  'p_idempotency_key twice returns the first id.';
+  'p_idempotency_key twice returns the first id. An empty intent, category, conversation or key is none.';
 comment on function @extschema@.submit_intent_correction(uuid, text, text, boolean, text, uuid) is
   'Records what a message''s intent really is. From then on predict_intent() answers that text with it.';
 comment on function @extschema@.get_training_dataset(integer, boolean, integer, text) is
