@@ -38,7 +38,7 @@ select count(promote_model(id)) from ai_model_versions where version in ('first'
 select count(create_metrics_snapshot('daily', m)) from unnest(array['a', 'b']) m;
 
 select time = date_trunc('day', now()) as today, model_name, period_type, total_messages, escalated, avg_confidence from ai_metrics_timeseries order by model_name;
-select date_trunc('day', now())::date - time::date as days_ago, intent, messages, avg_confidence, escalated, correct, incorrect from ai_intent_distribution where model_name = 'a' order by 1, 2;
+select date_trunc('day', now())::date - time::date as days_ago, intent, messages, avg_confidence, escalated, correct, incorrect, scored from ai_intent_distribution where model_name = 'a' order by 1, 2;
 select bucket, sum(messages) as messages, sum(reviewed) as reviewed, sum(correct) as correct from ai_confidence_distribution where model_name = 'a' group by 1 order by 1;
 select model_name, version, intent, predicted_intent, messages, is_correct from ai_confusion_matrix order by 1, 3, 4;
 select model_name, user_message, detected_intent, correct_intent, confidence_score from ai_misclassified order by 1, 2;

@@ -35,7 +35,9 @@ select
   pg_catalog.round(pg_catalog.avg(d.confidence_score), 1) as avg_confidence,
   pg_catalog.count(*) filter (where d.escalated) as escalated,
   pg_catalog.count(*) filter (where d.intent_correct) as correct,
-  pg_catalog.count(*) filter (where not d.intent_correct) as incorrect
+  pg_catalog.count(*) filter (where not d.intent_correct) as incorrect,
+  -- What avg_confidence is the average of: averages of several days are weighed by it.
+  pg_catalog.count(d.confidence_score) as scored
 from @extschema@.ai_training_data d
 where d.source = 'live'
   and d.created_at >= pg_catalog.now() - interval '30 days'

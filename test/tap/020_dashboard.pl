@@ -99,6 +99,39 @@ for my $query (@queries) {
     isnt($out, '', "$title: it gives rows");
 }
 
+# ---- what the panels say ---------------------------------------------------------------------------------------------
+
+sub panel {
+    my ($title) = @_;
+    my ($found) = grep { $_->{title} eq $title } @{ $dashboard->{panels} };
+    return as_grafana($found->{targets}[0]{rawSql});
+}
+
+# A day on which the confidence of few messages is known weighs as much as those messages.
+$node->safe_psql('postgres', <<'SQL');
+update ai_training_data set confidence_score = case when user_message like '%a%' then null else 1 end
+where model_name = 'bank' and created_at > now() - interval '12 hours';
+SQL
+my $average = 'round(avg(confidence_score), 1)';
+my $wanted = $node->safe_psql('postgres', <<"SQL");
+select detected_intent, $average from ai_training_data where model_name = 'bank' and source = 'live' group by 1 order by 1
+SQL
+my $shown = $node->safe_psql('postgres', 'select intent, avg_confidence from (' . panel('Intents, 30 days') . ') q order by 1');
+# The view rounds each day's average.
+my %shown = map { split /\|/, $_, 2 } split /\n/, $shown;
+my %wanted = map { split /\|/, $_, 2 } split /\n/, $wanted;
+my @off = grep { !exists $shown{$_} || abs($shown{$_} - $wanted{$_}) > 0.11 } sort keys %wanted;
+is("@off", '', 'the average confidence of an intent is that of its messages');
+
+# Who confirms an answer has reviewed it, and a rejected text does not come back.
+$node->safe_psql('postgres', <<'SQL');
+insert into ai_training_data (user_message, detected_intent, model_name, intent_correct, dataset_status)
+values ('confirmed', 'x', 'bank', true, 'pending'), ('rejected', 'x', 'bank', null, 'rejected'), ('Rejected', 'x', 'bank', null, 'pending'),
+  ('waiting', 'x', 'bank', null, 'pending');
+SQL
+my $waiting = $node->safe_psql('postgres', "select user_message from (" . panel('Least certain') . ") q where detected_intent = 'x'");
+is($waiting, 'waiting', 'the least certain messages are those that wait for a reviewer');
+
 # ---- alerts ----------------------------------------------------------------------------------------------------------
 
 my $listener = session($node, database => 'postgres');
