@@ -129,6 +129,8 @@ set role regress_retrain_all;
 -- the queue asks the live version, whose bytes a reader may not read
 select count(*) from get_review_queue(1, p_model_name => 'a');
 \echo :LAST_ERROR_SQLSTATE
+select preview_correction(id, 'x') from ai_training_data where model_name = 'a' limit 1;
+select count(*) from diff_models('a', 1, 2);
 select * from visible();
 select record_interaction('new', 'r', 'greeting', p_model_name => 'a');
 \echo :LAST_ERROR_SQLSTATE

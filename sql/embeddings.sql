@@ -67,6 +67,13 @@ select message, predicted_intent, decision_source from predict_intents('{otra no
 select message, predicted_intent from predict_intents('{otra nota,nota}', 'm');
 select p ->> 'current_prediction' as now, p ->> 'current_source' as source, p ->> 'answer_changes' as changes
 from preview_correction(:'otra', 'down') p;
+-- nor does it hide that the others have none
+select record_interaction('otra nota', 'r', 'up', 30, 'm', p_idempotency_key => 'again') is not null as recorded;
+select record_interaction('una tercera', 'r', 'up', 30, 'm') is not null as recorded;
+update ai_training_data set created_at = now() + interval '1 hour' where idempotency_key = 'again';
+\set VERBOSITY terse
+select user_message from get_review_queue(5, 'disagreement', 'm');
+\set VERBOSITY default
 select kind from explain_intent('otra nota', 'm', p_top => 1, p_embedding => '{5,0,1}') order by kind;
 select explain_intent('otra nota', 'm');
 

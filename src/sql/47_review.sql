@@ -142,8 +142,10 @@ begin
   -- Without predictions the other strategies still have an order; this one would find that nothing disagrees.
   if p_strategy = 'disagreement' then
     select p.model_version into v_unscored
-    from @extschema@.retrain_predict_texts(v_messages[1:1], p_model_name, 0) p
-    where p.model_trained and p.predicted_intent is null;
+    from @extschema@.ai_model_versions v
+    -- A version that is named answers by itself, whatever has been said of the text.
+    cross join lateral @extschema@.retrain_predict_texts(v_messages[1:1], p_model_name, 0, v.id) p
+    where v.model_name = p_model_name and v.is_active and p.predicted_intent is null;
     if found then
       raise exception 'the strategy disagreement needs predictions of recorded messages'
         using errcode = 'feature_not_supported',
@@ -330,6 +332,9 @@ begin
   if not found then
     return jsonb_build_object('success', false, 'error', 'Training data not found');
   end if;
+  if exists (select from @extschema@.ai_model_versions v where v.model_name = v_row.model_name and v.is_active) then
+    perform @extschema@.retrain_require_level(v_row.model_name, 'predictor');
+  end if;
 
   select p.predicted_intent, p.confidence, p.decision_source, p.model_version into v_now
   from @extschema@.retrain_predict_texts(array[v_row.user_message], v_row.model_name, 1) p;
@@ -399,6 +404,7 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'Pass two ids of ai_model_metadata.';
   end if;
   perform @extschema@.retrain_check_count('p_limit', p_limit, 0, 1000000);
+  perform @extschema@.retrain_require_level(p_model_name, 'predictor');
 
   -- The newest messages, each text once, with what a person has said of it.
   select array_agg(m.id order by m.created_at desc), array_agg(m.user_message order by m.created_at desc),
