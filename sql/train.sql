@@ -37,7 +37,7 @@ select model_trained from predict_intent('alpha', 'few');
 select record_messages('counts', '{alpha,beta,gamma}', 1, 20);
 insert into ai_training_data (model_name, user_message, detected_intent) values
   ('counts', 'alpha please, number 1', 'alpha'), ('counts', 'nobody said', null), ('counts', 'who knows', 'unknown'),
-  ('counts', 'blank label', E' \t\n ');
+  ('counts', 'undecided', 'UNCERTAIN'), ('counts', 'blank label', E' \t\n ');
 insert into ai_training_data (model_name, user_message, detected_intent, dataset_status)
 values ('counts', 'thrown out', 'delta', 'rejected');
 select status, run_type, run_name, training_samples, validation_samples, test_samples, total_intents, deployed,

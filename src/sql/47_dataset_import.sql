@@ -75,8 +75,8 @@ begin
     error := 'no text of a user';
   elsif intent is null and response is null then
     error := 'neither an intent nor a response';
-  elsif intent = 'unknown' then
-    error := 'the intent is "unknown"';
+  elsif intent in ('unknown', 'UNCERTAIN') then
+    error := format('the intent is "%s"', intent);
   elsif octet_length(intent) > 1024 then
     error := 'the intent has more than 1024 bytes';
   elsif v_confidence !~ '^([0-9]{1,2}|100)([.]0+)?$' then

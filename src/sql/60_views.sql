@@ -58,7 +58,8 @@ select
 from @extschema@.ai_training_data d
 left join @extschema@.ai_models m on m.model_name = d.model_name
 where d.dataset_status <> 'rejected'
-  and coalesce(d.correct_intent, d.detected_intent) <> 'unknown'
+  -- "UNCERTAIN" is what a decision says when there is none: applications record decisions.
+  and coalesce(d.correct_intent, d.detected_intent) not in ('unknown', 'UNCERTAIN')
   and pg_catalog.btrim(coalesce(d.correct_intent, d.detected_intent), E' \t\r\n') <> ''
   -- marked wrong, and nobody has said what is right
   and (d.correct_intent is not null or d.intent_correct is distinct from false)

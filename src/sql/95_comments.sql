@@ -125,8 +125,8 @@ comment on column @extschema@.ai_access_grants.model_name is 'Null: every model,
 comment on view @extschema@.ai_access_scope is
   'The models and levels of the current user; model_name null stands for models to come.';
 comment on view @extschema@.ai_labelled_data is
-  'The rows a model learns from, with the label it learns. Excluded: rejected rows, unknown intents, rows marked wrong '
-  'without a right answer, and the model''s own unconfirmed guesses.';
+  'The rows a model learns from, with the label it learns. Excluded: rejected rows, the intents unknown and UNCERTAIN, rows '
+  'marked wrong without a right answer, and the model''s own unconfirmed guesses.';
 comment on view @extschema@.ai_model_metadata is 'The versions without their bytes.';
 comment on view @extschema@.ai_training_progress is 'Trainings at work now, readable from any session.';
 
