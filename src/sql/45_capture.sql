@@ -33,8 +33,8 @@ begin
         select string_agg(distinct format('"%s"', s.model_name), ', ')
         from @extschema@.ai_access_scope s
         where s.level = p_level) || '.', format('%I has it on no model.', current_user)),
-      hint = format('Ask an administrator for grant_retrain_access(%L, level, %L), or pass another p_model_name.',
-        current_user, p_model_name);
+      hint = format('Ask an administrator for grant_retrain_access(%L, %L, %L), or pass another p_model_name.',
+        current_user, p_level, p_model_name);
 end
 $function$;
 

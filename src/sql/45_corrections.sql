@@ -35,8 +35,13 @@ begin
   where d.id = p_training_data_id
   for update;
   if not found then
+    -- A row that may be read and not changed is none that is not there.
+    perform @extschema@.retrain_require_level(d.model_name, 'reviewer')
+    from @extschema@.ai_training_data d
+    where d.id = p_training_data_id;
     return jsonb_build_object('success', false, 'error', 'Training data not found');
   end if;
+  perform @extschema@.retrain_require_level(v_row.model_name, 'reviewer');
   v_mismatch := v_row.detected_intent is distinct from v_intent;
 
   insert into @extschema@.ai_intent_corrections (
@@ -61,7 +66,7 @@ begin
   if not found then
     raise exception 'the message was not corrected'
       using errcode = 'object_not_in_prerequisite_state',
-        detail = 'A trigger on ai_training_data left out the update, or the role may not change the row.',
+        detail = 'A trigger on ai_training_data left out the update.',
         hint = 'Look at the triggers of ai_training_data that the application has added.';
   end if;
 

@@ -51,10 +51,13 @@ begin
   where d.id = p_training_data_id
   returning d.id into v_id;
   if v_id is null then
-    if exists (select from @extschema@.ai_training_data d where d.id = p_training_data_id) then
+    perform @extschema@.retrain_require_level(d.model_name, 'recorder')
+    from @extschema@.ai_training_data d
+    where d.id = p_training_data_id;
+    if found then
       raise exception 'the answer was not evaluated'
         using errcode = 'object_not_in_prerequisite_state',
-          detail = 'A trigger on ai_training_data left out the update, or the role may not change the row.',
+          detail = 'A trigger on ai_training_data left out the update.',
           hint = 'Look at the triggers of ai_training_data that the application has added.';
     end if;
     return jsonb_build_object('success', false, 'error', 'Training data not found');

@@ -9,6 +9,8 @@ begin
     raise exception 'model "%" does not exist', coalesce(p_model_name, 'null')
       using errcode = 'undefined_object', hint = 'A model comes into being at its first record_interaction() or training.';
   end if;
+  -- Whoever may predict or record sees that the model is there; without its rows all counts would be 0.
+  perform @extschema@.retrain_require_level(p_model_name, 'reader');
 end
 $function$;
 
@@ -20,6 +22,8 @@ as $function$
 begin
   if not exists (select from @extschema@.ai_training_data d where d.model_name = p_model_name) then
     perform @extschema@.retrain_require_model(p_model_name);
+  else
+    perform @extschema@.retrain_require_level(p_model_name, 'reader');
   end if;
 end
 $function$;
@@ -44,6 +48,8 @@ begin
     v_model.label_source := 'all';
     v_model.human_weight := 2;
     v_model.enabled := true;
+  else
+    perform @extschema@.retrain_require_level(p_model_name, 'reader');
   end if;
   return v_model;
 end

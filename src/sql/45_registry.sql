@@ -244,6 +244,7 @@ declare
   v_previous bigint;
 begin
   v_version := @extschema@.retrain_get_version(p_version_id);
+  perform @extschema@.retrain_require_level(v_version.model_name, 'trainer');
   v_previous := @extschema@.retrain_set_live(
     v_version.model_name, p_version_id, coalesce(p_reason, 'promoted by hand'), current_user::text);
   return jsonb_build_object(
@@ -278,6 +279,7 @@ begin
         hint = 'One step returns to the version that was live before.';
   end if;
   perform @extschema@.retrain_require_model(p_model_name);
+  perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   perform @extschema@.retrain_lock(p_model_name, 1);
 
   select v.id, v.version into v_live
@@ -355,6 +357,7 @@ declare
   v_version record;
 begin
   v_version := @extschema@.retrain_get_version(p_version_id);
+  perform @extschema@.retrain_require_level(v_version.model_name, 'admin');
   perform @extschema@.retrain_lock(v_version.model_name, 1);
   delete from @extschema@.ai_model_versions v where v.id = p_version_id and not v.is_active;
   if not found then

@@ -446,6 +446,8 @@ begin
         detail = format('The period given is %s.', coalesce('"' || p_period_type || '"', 'null')),
         hint = 'Use hourly, daily, weekly or monthly.';
   end if;
+  perform @extschema@.retrain_check_model_name(p_model_name);
+  perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   perform @extschema@.retrain_ensure_model(p_model_name);
   select p.period_start, p.period_end into v_start, v_end
   from @extschema@.retrain_period(p_period_type, clock_timestamp()) p;

@@ -61,6 +61,7 @@ begin
   from (select c.*, row_number() over (order by c.text, c.text_key) as place from conflicts c) c;
 
   if not p_dry_run then
+    perform @extschema@.retrain_require_level(p_model_name, 'reviewer');
     update @extschema@.ai_training_data d
     set dataset_status = 'rejected'
     where d.model_name = p_model_name and d.id = any (v_empty || v_long || v_duplicates);

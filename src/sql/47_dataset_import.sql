@@ -171,6 +171,7 @@ begin
 
   if v_invalid = 0 or p_skip_invalid is true then
     if cardinality(v_good) > 0 then
+      perform @extschema@.retrain_require_level(p_model_name, 'trainer');
       perform @extschema@.retrain_ensure_model(p_model_name);
     end if;
     -- A trigger of the application may leave rows out: what is there afterwards was imported.

@@ -77,6 +77,7 @@ begin
       on a.experiment_id = e.id and a.unit_id = p_user_id and a.model_name = e.model_name
     order by 1
   loop
+    perform @extschema@.retrain_require_level(v_model, 'admin');
     -- A training at work has the rows in its snapshot: its version has to exist before it can be named.
     perform @extschema@.retrain_lock(v_model, 0);
 

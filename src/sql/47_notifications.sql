@@ -97,6 +97,7 @@ declare
   v_risk @extschema@.ai_churn_risk;
 begin
   perform @extschema@.retrain_require_model(p_model_name);
+  perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   perform @extschema@.retrain_check_count('p_limit', p_limit, 1, 100000);
   if p_source is null then
     raise exception 'p_source must not be null'

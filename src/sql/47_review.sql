@@ -237,6 +237,7 @@ begin
   perform @extschema@.retrain_check_count('p_limit', p_limit, 0, 10000);
   perform @extschema@.retrain_check_count('p_minutes', p_minutes, 1, 10080);
   perform @extschema@.retrain_require_messages(p_model_name);
+  perform @extschema@.retrain_require_level(p_model_name, 'reviewer');
   v_until := v_at + make_interval(mins => p_minutes);
 
   -- Leases whose message has been reviewed. Those that have run out are left for the next claim to take over: were they
@@ -332,6 +333,7 @@ begin
   if not found then
     return jsonb_build_object('success', false, 'error', 'Training data not found');
   end if;
+  perform @extschema@.retrain_require_level(v_row.model_name, 'reader');
   if exists (select from @extschema@.ai_model_versions v where v.model_name = v_row.model_name and v.is_active) then
     perform @extschema@.retrain_require_level(v_row.model_name, 'predictor');
   end if;

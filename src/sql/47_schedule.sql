@@ -244,6 +244,7 @@ begin
   perform @extschema@.retrain_adopt_models();
   if p_model_name is not null then
     perform @extschema@.retrain_require_model(p_model_name);
+    perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   end if;
   for v_model in
     select m.model_name

@@ -130,6 +130,7 @@ begin
   end if;
   if p_model_name is not null then
     perform @extschema@.retrain_require_model(p_model_name);
+    perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   end if;
   perform @extschema@.retrain_require_cron(v_command);
   if split_part(regexp_replace(btrim(p_schedule), '[[:space:]]+', ' ', 'g'), ' ', 3) like '*/%' then

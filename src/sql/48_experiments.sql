@@ -372,6 +372,7 @@ begin
   end if;
 
   select * into v_parsed from @extschema@.retrain_parse_variants(p_variants, p_model_name);
+  perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   perform @extschema@.retrain_ensure_model(p_model_name);
   begin
     insert into @extschema@.ai_experiments (name, description, variants, weights, control, version_ids, metrics, starts_at,
@@ -419,6 +420,7 @@ declare
   v_experiment @extschema@.ai_experiments := @extschema@.retrain_get_experiment(p_experiment, p_model_name);
   v_status text := @extschema@.retrain_experiment_status(v_experiment, clock_timestamp());
 begin
+  perform @extschema@.retrain_require_level(v_experiment.model_name, 'trainer');
   if v_status in ('stopped', 'ended') then
     raise exception 'experiment "%" is over already', v_experiment.name
       using errcode = 'object_not_in_prerequisite_state',
@@ -445,6 +447,7 @@ declare
   v_experiment @extschema@.ai_experiments := @extschema@.retrain_get_experiment(p_experiment, p_model_name);
 begin
   perform @extschema@.retrain_check_fraction('p_traffic', p_traffic, 0, 1);
+  perform @extschema@.retrain_require_level(v_experiment.model_name, 'trainer');
   update @extschema@.ai_experiments e
   set traffic = p_traffic
   where e.id = v_experiment.id

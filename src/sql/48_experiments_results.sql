@@ -23,6 +23,7 @@ as $function$
 declare
   v_experiment @extschema@.ai_experiments := @extschema@.retrain_get_experiment(p_experiment, p_model_name);
 begin
+  perform @extschema@.retrain_require_level(v_experiment.model_name, 'reader');
   return query
   with counted as (
     select 'assigned' as population, a.variant, count(*) as units
@@ -146,6 +147,7 @@ declare
   v_control integer := array_position(v_experiment.variants, v_experiment.control);
   v_srm double precision;
 begin
+  perform @extschema@.retrain_require_level(v_experiment.model_name, 'reader');
   return query
   with sums as materialized (
     select * from @extschema@.retrain_experiment_sums(v_experiment)
@@ -265,6 +267,7 @@ declare
   v_notes text[];
   v_cuped text;
 begin
+  perform @extschema@.retrain_require_level(v_experiment.model_name, 'reader');
   select coalesce(jsonb_agg(to_jsonb(r) || jsonb_build_object('place', r.place) order by r.place), '[]') into v_results
   from (
     select x.*, row_number() over () as place

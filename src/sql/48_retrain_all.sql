@@ -86,7 +86,8 @@ declare
 begin
   perform @extschema@.retrain_adopt_models();
   if p_model_names is not null then
-    perform @extschema@.retrain_require_model(n) from unnest(p_model_names) n;
+    perform @extschema@.retrain_require_model(n), @extschema@.retrain_require_level(n, 'trainer')
+    from unnest(p_model_names) n;
   end if;
   for v_model in
     select m.model_name
@@ -174,6 +175,7 @@ create function @extschema@.schedule_churn_alert(
 as $function$
 begin
   perform @extschema@.retrain_require_model(p_model_name);
+  perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   return @extschema@.retrain_schedule_call(@extschema@.retrain_job_name('churn_alert', p_model_name), p_schedule,
     format('create_churn_alert(%L, %L, %L, p_positive => %L)', p_model_name, p_source, p_min_probability, p_positive));
 end
@@ -191,6 +193,7 @@ create function @extschema@.schedule_purchase_alert(
 as $function$
 begin
   perform @extschema@.retrain_require_model(p_model_name);
+  perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   return @extschema@.retrain_schedule_call(@extschema@.retrain_job_name('purchase_alert', p_model_name), p_schedule,
     format('create_purchase_alert(%L, %L, %L, p_positive => %L)', p_model_name, p_source, p_min_probability, p_positive));
 end
