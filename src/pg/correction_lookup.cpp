@@ -22,7 +22,7 @@ static void begin_scan(KeyScan* s, Oid schema, int n, const Datum* values) {
   begin_key_scan(s, schema, "ai_training_data", "ai_training_data_correction_idx", n, kEquals, values);
 }
 
-// An intent of nothing but blanks is none. As btrim(…, E' \t\r\n') in ai_labelled_data has it.
+// An intent of nothing but blanks is none. As btrim(text, E' \t\r\n') in ai_labelled_data has it.
 static bool is_blank(Datum intent) {
   const text* value = DatumGetTextPP(intent);
   const char* const bytes = VARDATA_ANY(value);

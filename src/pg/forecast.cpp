@@ -161,8 +161,9 @@ Datum forecast(PG_FUNCTION_ARGS) {
     ereport(
         ERROR,
         (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" has no live version", model_name),
-         errhint("train it: select status, error_message from train_forecast('%s', 'select … as ds, … as y from …')",
-                 model_name)));
+         errhint(
+             "train it: select status, error_message from train_forecast('%s', 'select ... as ds, ... as y from ...')",
+             model_name)));
   const retrain::ForecastModel* model = &load_model(schema, model_text, &resolved);
   const retrain::FutureRegressorTable* future = future_argument(fcinfo, 4, *model, model_name);
   if (future != nullptr) model = &load_model(schema, model_text, &resolved);

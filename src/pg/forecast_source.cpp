@@ -116,7 +116,7 @@ static Times ds_of(const TimedSource& source, HeapTuple tuple, TupleDesc desc) {
   const Datum value = SPI_getbinval(tuple, desc, source.ds.number, &is_null);
   if (is_null)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a row of %s has no ds", source.argument),
-                    errhint("leave such rows out: … where ds is not null")));
+                    errhint("leave such rows out: ... where ds is not null")));
   Timestamp wall;
   if (source.ds.type == TIMESTAMPTZOID) {
     const TimestampTz absolute = DatumGetTimestampTz(value);
@@ -159,7 +159,7 @@ static std::string_view text_of(const TimedSource& source, const Column& column,
   const Datum value = SPI_getbinval(tuple, desc, column.number, &is_null);
   if (is_null)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a row of %s has no %s", source.argument, name),
-                    errhint("leave such rows out, or name them: coalesce(%s, '…')", name)));
+                    errhint("leave such rows out, or name them: coalesce(%s, '...')", name)));
   if (column.type == TEXTOID || column.type == VARCHAROID) return utf8_of_text(DatumGetTextP(value));
   return utf8_of_cstring(OidOutputFunctionCall(column.output, value));
 }

@@ -62,7 +62,7 @@ Datum classify_intent(PG_FUNCTION_ARGS) {
   PG_RETURN_TEXT_P(label_text(answer.cached, answer.best));
 }
 
-// {"intent": probability, …} of the most probable intents; a corrected text has its correction alone.
+// {"intent": probability, ...} of the most probable intents; a corrected text has its correction alone.
 static Datum top_intents(const Answer& answer, int top) {
   JsonbParseState* state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);

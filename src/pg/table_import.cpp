@@ -36,7 +36,7 @@ static Names names_argument(FunctionCallInfo fcinfo, int n, const char* argument
   return result;
 }
 
-// (p_model bytea, p_feature_names text[], p_labels text[]) → bytea.
+// (p_model bytea, p_feature_names text[], p_labels text[]) gives bytea.
 Datum retrain_xgboost_artifact(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_model must not be null"),

@@ -147,7 +147,7 @@ static void describe_source(TupleDesc desc, Source* source) {
         ERROR,
         (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("p_source gives no column \"%s\"", kColumnNames[required]),
          errdetail("needed: text, intent; optional: weight, split, created_at"),
-         errhint("name the columns in the query, for example: select body as text, topic as intent from …")));
+         errhint("name the columns in the query, for example: select body as text, topic as intent from ...")));
   }
   if (source->embedding_name != nullptr) find_embedding(desc, source);
   if (!source->own && source->column[kSplit] != 0) source->trainer->TakeSplitsAtTheirWord();

@@ -1,7 +1,7 @@
 -- Once only: the rules that file messages and judge answers, and what they are matched with.
 --
--- A pattern is phrases of words, not a regular expression: "sí|no me gust*|no * sirve". Case, accents and punctuation do
--- not count and words end at their Unicode edges, so that nobody has to think of \b, which knows no "sí". It costs a
+-- A pattern is phrases of words, not a regular expression: "si|no me gust*|no * sirve". Case, accents and punctuation do
+-- not count and words end at their Unicode edges, so that nobody has to think of \b, which knows no accents. It costs a
 -- fraction of a microsecond where a regular expression that has left PostgreSQL's cache of 32 costs hundreds.
 
 create function @extschema@.retrain_words(p_text text) returns text
@@ -68,7 +68,7 @@ values
     'nada bien|nada buen*|no es bueno|no es buena|no es muy buen*|no muy buen*|no es tan buen*|no tan buen*|no es perfecto|'
     'no esta perfecto|nada perfecto|no es genial|no es excelente|no me ayud*|no * ayud*|gracias por nada|mal|mala|malo|'
     'no me convenc*|no me late|no me copa|no me cuadra|no me cierra|no me mola|no mola|no jala|no * jala|no anda|no me anda|'
-    'malas|malos|malisim*|pesim*|horrible|terrible|fatal|inutil|porqueria*|estaf*|peor|👎|😡|😠', 1, null, 'es', 'refusals',
+    'malas|malos|malisim*|pesim*|horrible|terrible|fatal|inutil|porqueria*|estaf*|peor', 1, null, 'es', 'refusals',
     true),
   (4, 100, 'don''t like|do not like|dont like|didn''t like|did not like|didnt like|don''t love|do not love|doesn''t work|'
     'does not work|doesnt work|isn''t working|not work*|don''t want|do not want|dont want|doesn''t help|does not help|'
@@ -90,13 +90,13 @@ values
     'nos gusta|nos gustan|nos gusto|nos ha gustado|me encanta|me encantan|me encanto|me encantaron|nos encanta|nos encanto|'
     'encantad*|lo quiero|la quiero|los quiero|las quiero|lo queremos|la queremos|los queremos|las queremos|voy a comprar*|'
     'vamos a comprar*|maravill*|fantastic*|estupend*|fenomenal|espectacular|buenisim*|chever*|bacan*|chido|chida|padrisimo|'
-    'muy padre|que padre|me mola|grax|graxias|grasias|me re gusta|me re gustan|me re encanta|guay|😍|❤|🙏|🎉', 5,
+    'muy padre|que padre|me mola|grax|graxias|grasias|me re gusta|me re gustan|me re encanta|guay', 5,
     null, 'es', 'praise', true),
   (8, 300, 'perfect*|excellent*|great|awesome|amazing|wonderful|fantastic|brilliant|thanks|thank you|thank u|thx|love it|'
     'i like|like it|i liked|liked it|i''ll take|i will take|i want it|want to buy|want to order|going to buy', 5, null, 'en',
     'praise', true),
   (9, 400, 'ok|okey|oki|okis|vale|bien|si|sii*|sip|dale|listo|claro|bueno|buena|de acuerdo|por supuesto|correcto|exacto|'
-    'entendido|asi es|orale|va que va|obvio|oka|okas|oks|👍|👌', 4, null, 'es', 'agreement', true),
+    'entendido|asi es|orale|va que va|obvio|oka|okas|oks', 4, null, 'es', 'agreement', true),
   (10, 400, 'ok|okay|good|fine|yes|yeah|yep|sure|alright|all right|got it|understood|right|correct|of course', 4, null,
     'en', 'agreement', true),
   (11, 500, 'mas|info|informacion|detalle*|cuenta*me|explic*', 3, null, 'es', 'asks for more', true),
@@ -120,6 +120,37 @@ values
     'estamos interesad*|lo compro|me lo llevo|me la llevo|me los llevo|me las llevo', null, true, 'es', 'a sale is near', true),
   (16, 300, 'buy|buying|purchase*|pay|paying|payment*|checkout|link|i''ll take|i will take|i want it|i want to order|'
     'interested|sign me up', null, true, 'en', 'a sale is near', true);
+
+-- Signs that say as much as words, in UTF-8. The install script is read in the encoding of the database and so is ASCII; where
+-- that encoding has no such sign, no message has it.
+do $do$
+declare
+  v_sign record;
+begin
+  for v_sign in
+    select *
+    from (values
+      (3, 'f09f918e'), -- thumbs down
+      (3, 'f09f98a1'), -- pouting face
+      (3, 'f09f98a0'), -- angry face
+      (7, 'f09f988d'), -- smiling face with heart-shaped eyes
+      (7, 'e29da4'), -- heart
+      (7, 'f09f998f'), -- folded hands
+      (7, 'f09f8e89'), -- party popper
+      (9, 'f09f918d'), -- thumbs up
+      (9, 'f09f918c') -- OK hand
+    ) s (rule, utf8)
+  loop
+    begin
+      update @extschema@.ai_quality_rules r
+      set pattern = r.pattern || '|' || convert_from(decode(v_sign.utf8, 'hex'), 'UTF8')
+      where r.id = v_sign.rule;
+    exception when untranslatable_character or undefined_function then
+      null;
+    end;
+  end loop;
+end
+$do$;
 
 insert into @extschema@.ai_category_rules (id, priority, pattern, category, language, shipped)
 values

@@ -43,7 +43,32 @@ create table @extschema@.ai_risk_levels (
 insert into @extschema@.ai_risk_levels (
   id, risk_level, min_probability, days_until_action, is_high_risk, recommendation, shipped)
 values
-  (1, 'bajo', 0, 30, false, 'Mantener la comunicación regular.', true),
-  (2, 'medio', 0.3, 7, false, 'Enviar una campaña con una promoción.', true),
+  (1, 'bajo', 0, 30, false, 'Mantener la comunicacion regular.', true),
+  (2, 'medio', 0.3, 7, false, 'Enviar una campana con una promocion.', true),
   (3, 'alto', 0.5, 1, true, 'Contactar con una oferta especial.', true),
-  (4, 'crítico', 0.7, 0, true, 'Contactar hoy: campaña de reactivación.', true);
+  (4, 'critico', 0.7, 0, true, 'Contactar hoy: campana de reactivacion.', true);
+
+-- With their accents, in UTF-8, where the encoding of the database has them: the install script is read in it and so is ASCII.
+do $do$
+declare
+  v_written record;
+begin
+  for v_written in
+    select *
+    from (values
+      (1, 'bajo'::bytea, E'Mantener la comunicaci\\303\\263n regular.'::bytea),
+      (2, 'medio', E'Enviar una campa\\303\\261a con una promoci\\303\\263n.'),
+      (4, E'cr\\303\\255tico', E'Contactar hoy: campa\\303\\261a de reactivaci\\303\\263n.')
+    ) s (id, risk_level, recommendation)
+  loop
+    begin
+      update @extschema@.ai_risk_levels l
+      set risk_level = convert_from(v_written.risk_level, 'UTF8'),
+        recommendation = convert_from(v_written.recommendation, 'UTF8')
+      where l.id = v_written.id;
+    exception when untranslatable_character or undefined_function then
+      null;
+    end;
+  end loop;
+end
+$do$;

@@ -39,7 +39,7 @@ begin
         detail = format('Its classes are %s.', (select string_agg(k, ', ' order by k) from jsonb_object_keys(p_probabilities) k)),
         hint = 'Pass p_positive as the model''s source writes it.';
   end if;
-  -- As the identity of a text, without accents: lower() knows no Í in a database of the locale C.
+  -- As the identity of a text, without accents: lower() knows no accented letter in a database of the locale C.
   select min(k) into v_label
   from jsonb_object_keys(p_probabilities) k
   where @extschema@.retrain_identity_text(k)

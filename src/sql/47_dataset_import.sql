@@ -1,6 +1,6 @@
 -- A dataset from lines of text.
 
--- One object of an import as (text, intent, …), or what is wrong with it. Known are the lines that the exports write,
+-- One object of an import as (text, intent, ...), or what is wrong with it. Known are the lines that the exports write,
 -- and flat objects with the columns' names.
 create function @extschema@.retrain_import_item(
   p_item jsonb,

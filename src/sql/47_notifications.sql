@@ -51,7 +51,7 @@ begin
 end
 $function$;
 
--- Says that a claimed one was delivered, or why not: then it comes back after a minute, two, four … a day, ten times.
+-- Says that a claimed one was delivered, or why not: then it comes back after a minute, two, four ... a day, ten times.
 create function @extschema@.complete_notification(p_id bigint, p_error text default null) returns jsonb
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp

@@ -87,7 +87,7 @@ comment on column @extschema@.ai_training_runs.metrics is
 comment on column @extschema@.ai_training_runs.source_set_by is
   'Who gave the source and the holidays: verify_model() runs them for that role alone. Kept by a trigger.';
 comment on column @extschema@.ai_training_runs.warnings is
-  'What a person should look at, an array of {code, message, …}: a column that gives the target away, shares without effect, intents not learnt.';
+  'What a person should look at, an array of {code, message, ...}: a column that gives the target away, shares without effect, intents not learnt.';
 comment on column @extschema@.ai_training_runs.source is 'The query the rows came from; null means ai_training_data.';
 
 comment on table @extschema@.ai_intent_corrections is

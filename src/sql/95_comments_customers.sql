@@ -9,7 +9,7 @@ comment on type @extschema@.ai_churn_risk is
 comment on table @extschema@.ai_segment_rules is
   'How rfm() names segments: the lowest priority whose bounds of r, f and m (1 to 5, inclusive) hold. Rows with shipped = true come with the extension; a changed one is the user''s.';
 comment on table @extschema@.ai_risk_levels is
-  'Levels of churn_risk(): the highest min_probability that is reached. Shipped: bajo, medio, alto, crítico.';
+  'Levels of churn_risk(): the highest min_probability that is reached. Four are shipped, in Spanish.';
 comment on table @extschema@.ai_notifications is
   'What is to be told outside: alerts of customers and retraining reports, kept until complete_notification(). LISTEN ai_notifications tells of new ones.';
 comment on function @extschema@.create_churn_alert(text, text, real, integer, text) is

@@ -2,7 +2,7 @@
 
 comment on function @extschema@.should_retrain(text) is
   'Whether enough labelled rows are new or changed since the last completed training: {due, reason, new_samples, '
-  'threshold, …}.';
+  'threshold, ...}.';
 comment on function @extschema@.retrain_if_due(text) is
   'Trains the models that are due, or the one named if it is, and returns their runs. A model that is being trained is '
   'left alone; one that fails leaves a failed run and stops no other.';

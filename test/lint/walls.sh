@@ -77,6 +77,8 @@ done
 # ---- SQL -------------------------------------------------------------------------------------------------------------
 check 'install modules create, they never replace' \
   "$(grep -niE 'create[[:space:]]+or[[:space:]]+replace|create[[:space:]]+([a-z]+[[:space:]]+)+if[[:space:]]+not[[:space:]]+exists' src/sql/*.sql || true)"
+# The server reads the install script in the database's encoding, whatever that is, and takes messages of the glue to be in it.
+check 'the install modules and the glue are ASCII' "$(LC_ALL=C grep -rnP '[^\x00-\x7F]' src/sql src/pg || true)"
 check 'a backslash is in an E string, whatever standard_conforming_strings says' "$(
   grep -nvE '^\\echo|^[[:space:]]*--' src/sql/*.sql | sed -E "s/E'[^']*'//g" | grep '[\\]' || true)"
 check 'every function in SQL or PL/pgSQL pins its search_path' "$(

@@ -12,9 +12,9 @@ inline std::string_view ClipUtf8(std::string_view text, size_t bytes) {
   return text.substr(0, bytes);
 }
 
-// For error texts: at most `bytes` bytes, with an ellipsis where something was left out.
+// For error texts: at most `bytes` bytes, with "..." where something was left out: LATIN1 has no ellipsis.
 inline std::string Shortened(std::string_view text, size_t bytes = 60) {
-  return std::string(ClipUtf8(text, bytes)) + (text.size() > bytes ? "…" : "");
+  return std::string(ClipUtf8(text, bytes)) + (text.size() > bytes ? "..." : "");
 }
 
 }  // namespace retrain

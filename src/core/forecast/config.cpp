@@ -140,7 +140,7 @@ const Parameter kParameters[] = {
      },
      [](const ForecastConfig& c, JsonWriter& json) { json.String(c.best ? "best" : "combination"); }},
     {"regressors", "array", "names of numeric columns of the source, at most 64",
-     "columns that the regression uses beside trend and season; their future comes with forecast(p_regressors => …)",
+     "columns that the regression uses beside trend and season; their future comes with forecast(p_regressors => ...)",
      [](ForecastConfig& c, const ConfigValue& v) {
        c.regressors.clear();
        if (v.type == Type::kStrings) c.regressors.assign(v.strings.begin(), v.strings.end());

@@ -217,7 +217,8 @@ const Parameter kParameters[] = {
      [](IntentConfig& c, const ConfigValue& v) { return SetBool(v, c.sublinear_tf); },
      [](const IntentConfig& c, JsonWriter& json) { json.Bool(c.sublinear_tf); }},
     {"strip_accents", "text",
-     "none | spanish (áéíóúüñ) | unicode (every combining mark); true is unicode, false is none",
+     "none | spanish (its accents: acute, diaeresis, tilde) | unicode (every combining mark); true is unicode, false "
+     "is none",
      "accents folded before the text is read",
      [](IntentConfig& c, const ConfigValue& v) {
        if (v.type == Type::kBool || v.type == Type::kNull) {
