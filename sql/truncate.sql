@@ -38,6 +38,14 @@ select status, deployed from train_intent_model();
 select count(*) as live from model_live_at();
 rollback;
 
+-- an id that history tells of is no other version's
+select max(id) as newest from ai_model_metadata \gset
+begin;
+truncate ai_model_versions restart identity;
+select count(*) from train_intent_model('another', p_source => 'select user_message as text, detected_intent as intent from ai_training_data');
+select min(id) > :newest as its_own from ai_model_metadata;
+rollback;
+
 -- an experiment that gets an old one's number has nothing of it
 begin;
 truncate ai_experiments restart identity;

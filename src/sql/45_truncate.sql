@@ -6,6 +6,8 @@ create function @extschema@.retrain_after_truncate() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  v_known bigint;
 begin
   if tg_table_name = 'ai_models' then
     if exists (select from @extschema@.ai_model_versions) then
@@ -20,6 +22,22 @@ begin
     update @extschema@.ai_model_deployments d
     set live_until = greatest(clock_timestamp(), d.live_from + interval '1 microsecond')
     where d.live_until is null;
+    -- With RESTART IDENTITY other versions would get the ids that history, messages and experiments know.
+    select max(k.id) into v_known
+    from (
+      select max(d.version_id) from @extschema@.ai_model_deployments d
+      union all
+      select max(greatest(r.model_version_id, r.baseline_version_id)) from @extschema@.ai_training_runs r
+      union all
+      select max(d.model_version_id) from @extschema@.ai_training_data d
+      union all
+      select max(i.id) from @extschema@.ai_experiments e cross join lateral unnest(e.version_ids) i (id)
+      union all
+      select max(i.id) from @extschema@.ai_forgotten_users u cross join lateral unnest(u.version_ids) i (id)
+    ) k (id);
+    perform setval('@extschema@.ai_model_versions_id_seq', v_known)
+    from @extschema@.ai_model_versions_id_seq q
+    where v_known >= q.last_value + q.is_called::integer;
   elsif tg_table_name = 'ai_experiments' then
     delete from @extschema@.ai_experiment_assignments;
     delete from @extschema@.ai_experiment_exposures;
