@@ -126,6 +126,9 @@ select m -> 'total_messages' as messages, m -> 'escalation_rate' as escalation_r
   m #> '{confidence_distribution,0-20}' as unsure
 from get_live_metrics(24, 'ahead') m;
 select metric, value, sample_rows from retrain_metric_values('ahead', '7 days') where sample_rows > 0 order by metric;
+select intent, total_samples from v_intent_performance where model_name = 'ahead';
+select intent, messages from ai_intent_distribution where model_name = 'ahead';
+select bucket, messages from ai_confidence_distribution where model_name = 'ahead';
 
 -- clocks that skip midnight or show it twice: every moment is in one period, and periods touch
 set timezone = 'America/Santiago';

@@ -76,7 +76,7 @@ select
   count(*) filter (where d.corrected_by_human) as human_corrections,
   d.model_name
 from @extschema@.ai_training_data d
-where d.created_at >= now() - interval '30 days'
+where d.created_at >= now() - interval '30 days' and d.created_at < clock_timestamp()
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select s.model_name from @extschema@.ai_access_scope s where s.level = 'reader')))

@@ -40,7 +40,7 @@ select
   pg_catalog.count(d.confidence_score) as scored
 from @extschema@.ai_training_data d
 where d.source = 'live'
-  and d.created_at >= pg_catalog.now() - interval '30 days'
+  and d.created_at >= pg_catalog.now() - interval '30 days' and d.created_at < pg_catalog.clock_timestamp()
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select a.model_name from @extschema@.ai_access_scope a where a.level = 'reader')))
@@ -62,7 +62,7 @@ select
   pg_catalog.count(*) filter (where d.intent_correct) as correct
 from @extschema@.ai_training_data d
 where d.source = 'live'
-  and d.created_at >= pg_catalog.now() - interval '30 days'
+  and d.created_at >= pg_catalog.now() - interval '30 days' and d.created_at < pg_catalog.clock_timestamp()
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select a.model_name from @extschema@.ai_access_scope a where a.level = 'reader')))
