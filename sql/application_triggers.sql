@@ -51,6 +51,19 @@ update ai_models set auto_retrain_threshold = 1;
 select count(record_interaction('another ' || n, p_detected_intent => 'intent ' || n % 2)) as recorded from generate_series(1, 4) n;
 select status, model_name from retrain_if_due('default');
 
+-- an outcome that a trigger leaves out is nobody else's
+select (create_experiment('trial', p_starts_at => '2026-01-01')).name;
+select count(assign_variant('trial', 'u' || n)) as units from generate_series(1, 2) n;
+create function without_robots() returns trigger language plpgsql as $$ begin return case new.unit_id when 'u2' then null else new end; end $$;
+create trigger without_robots before insert on ai_experiment_outcomes for each row execute function without_robots();
+select record_outcome('trial', 'u1', '{"conversion": 1}') - 'variant' as outcome;
+select record_outcome('trial', 'u2', '{"conversion": 1}');
+\echo :LAST_ERROR_SQLSTATE
+select record_outcome('trial', 'u2', '{"conversion": 1}', p_idempotency_key => 'k');
+\echo :LAST_ERROR_SQLSTATE
+
+drop trigger without_robots on ai_experiment_outcomes;
+drop function without_robots;
 drop function without_spam, keep_text;
 drop table recorded_texts;
 drop extension pg_retrain;

@@ -184,7 +184,12 @@ begin
     from @extschema@.ai_experiment_outcomes o
     where o.experiment_id = v_experiment.id and o.idempotency_key = p_idempotency_key
       and o.model_name = v_experiment.model_name;
-    if v_unit is distinct from p_unit_id then
+    if v_unit is null then
+      raise exception 'the outcome was not recorded'
+        using errcode = 'object_not_in_prerequisite_state', detail = 'A trigger on ai_experiment_outcomes left out the row.',
+          hint = 'Look at the triggers of ai_experiment_outcomes that the application has added.';
+    end if;
+    if v_unit <> p_unit_id then
       return jsonb_build_object('recorded', false, 'counted', false, 'variant', v_variant, 'duplicate', true,
         'reason', 'the key is that of another unit''s outcome');
     end if;
