@@ -65,6 +65,15 @@ from forecast('closed', 14) group by 1 order by 1;
 select round(yhat) as sunday from forecast('closed', 14, '{0.8}', 'a') where extract(isodow from ds) = 7;
 select status from train_forecast('capped', 'select day as ds, units as y, product as series from sales', '{"max_value": 11}');
 select max(yhat) = 11 as ceiling, max(yhat_upper) = 11 as ceiling_of_interval from forecast('capped', 9);
+-- a bound beyond all values of a series is a warning
+select status, w ->> 'code' as code, w ->> 'series' as series, w ->> 'example' as example
+from train_forecast('floored', 'select day as ds, units + case product when ''b'' then 100 else 0 end as y, product as series from sales',
+  '{"min_value": 50}') r, jsonb_array_elements(r.warnings) w
+where w ->> 'code' = 'out_of_bounds';
+select status, w ->> 'message' as message
+from train_forecast('lowered', 'select day as ds, units as y from sales where product = ''a''', '{"max_value": 9}') r,
+  jsonb_array_elements(r.warnings) w
+where w ->> 'code' = 'out_of_bounds';
 
 -- Several values in a step.
 select train_forecast('twice', 'select day as ds, units as y from sales');

@@ -37,6 +37,8 @@ constexpr WarningText kFilledWithZero{
     "steps without a value were taken for zero, up to the last time of all series; set gaps to missing where they are "
     "unknown"};
 constexpr WarningText kCut{"history_cut", "only the latest 20000 steps are learnt from"};
+constexpr WarningText kOutside{"out_of_bounds",
+                               "all values lie below min_value or above max_value: the forecast is that bound"};
 constexpr WarningText kEmpty{"no_values", "no value at all: the series has no forecast"};
 constexpr WarningText kLiveUnreadable{
     "live_unreadable",
@@ -71,6 +73,12 @@ void ForecastTrainer::Conclude(Job& job, Pass pass) {
   if (!even.known_step && !request_.config.has_step) warn(kNoSpacing);
   if (even.filled > 0) warn(request_.config.gaps == GapRule::kMissing ? kFilled : kFilledWithZero);
   if (even.cut) warn(kCut);
+  // A gap is neither below nor above.
+  const auto outside = [&](auto beyond) {
+    return std::none_of(even.y.begin(), even.y.end(), [&](double y) { return !std::isnan(y) && !beyond(y); });
+  };
+  const double least = request_.config.min_value, most = request_.config.max_value;
+  if (outside([&](double y) { return y < least; }) || outside([&](double y) { return y > most; })) warn(kOutside);
   if (live_ != nullptr && !ScoreLive(job, outcome.since)) warn(kLiveUnreadable);
 
   ForecastSeriesParts parts;
