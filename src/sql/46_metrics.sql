@@ -267,7 +267,7 @@ begin
       from (
         select
         from @extschema@.ai_training_data d
-        where d.model_name = p_model_name and d.created_at >= coalesce(v_trained, '-infinity')
+        where d.model_name = p_model_name and d.created_at >= coalesce(v_trained, '-infinity') and d.created_at < v_now
         -- The order keeps it on the index: without one, a small model in a large table would be looked for in all of it.
         order by d.created_at desc
         limit 100000

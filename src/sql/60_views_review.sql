@@ -57,7 +57,9 @@ left join lateral (
   order by i.created_at desc
   limit 1
 ) c on true
-where d.intent_correct = false
+-- in the words of the index of what somebody has looked at
+where d.intent_correct is not null
+  and not d.intent_correct
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select s.model_name from @extschema@.ai_access_scope s where s.level = 'reader')))
@@ -76,7 +78,9 @@ select
   count(*) filter (where d.corrected_by_human) as human_corrections,
   d.model_name
 from @extschema@.ai_training_data d
-where d.created_at >= now() - interval '30 days' and d.created_at < clock_timestamp()
+where d.created_at >= now() - interval '30 days'
+  -- not yet, where it is dated ahead; the transaction's time is older than what it recorded itself
+  and d.created_at <= clock_timestamp()
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select s.model_name from @extschema@.ai_access_scope s where s.level = 'reader')))

@@ -1,6 +1,7 @@
 -- Views for dashboards. See 60_views.sql for how they hold to what their reader may see. The ones over messages show
 -- the last 30 days, so that their cost follows the traffic and not the size of the table; days are those of the
--- session's time zone. Longer series come from snapshots.
+-- session's time zone. Longer series come from snapshots. A message that is dated ahead is in no day of a series until its
+-- time has come, as in the metrics; the clock is asked, not the transaction, which is older than what it recorded itself.
 
 create view @extschema@.ai_metrics_timeseries with (security_barrier = true) as
 select
@@ -40,7 +41,8 @@ select
   pg_catalog.count(d.confidence_score) as scored
 from @extschema@.ai_training_data d
 where d.source = 'live'
-  and d.created_at >= pg_catalog.now() - interval '30 days' and d.created_at < pg_catalog.clock_timestamp()
+  and d.created_at >= pg_catalog.now() - interval '30 days'
+  and d.created_at <= pg_catalog.clock_timestamp()
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select a.model_name from @extschema@.ai_access_scope a where a.level = 'reader')))
@@ -62,7 +64,8 @@ select
   pg_catalog.count(*) filter (where d.intent_correct) as correct
 from @extschema@.ai_training_data d
 where d.source = 'live'
-  and d.created_at >= pg_catalog.now() - interval '30 days' and d.created_at < pg_catalog.clock_timestamp()
+  and d.created_at >= pg_catalog.now() - interval '30 days'
+  and d.created_at <= pg_catalog.clock_timestamp()
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select a.model_name from @extschema@.ai_access_scope a where a.level = 'reader')))

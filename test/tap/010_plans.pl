@@ -65,6 +65,7 @@ for my $model ('default', 'small') {
     read_through("select get_ai_training_metrics(30, '$model')", 'created|reviewed', "$model: the training metrics");
     read_through("select create_metrics_snapshot('daily', '$model')", 'created|reviewed', "$model: a snapshot");
     read_through("select * from ai_intent_distribution where model_name = '$model'", 'created', "$model: the distribution of intents");
+    read_through("select * from v_classification_errors where model_name = '$model' limit 50", 'reviewed', "$model: the wrong answers");
 }
 read_through('select * from v_pending_review limit 50', 'review|rejected', 'the first page of all models');
 read_through('select * from ai_metric_health', 'created', 'the health of the metrics');
