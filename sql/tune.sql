@@ -13,7 +13,17 @@ select (t ->> 'rows')::int as rows, jsonb_array_length(t -> 'trials') >= 8 as tr
   t #>> '{trials,0,word_ngrams}' as first_words, (t #>> '{trials,0,chosen}')::boolean as first_chosen
 from (select metrics -> 'tuning' as t from ai_model_metadata where model_name = 'm' and is_active) v;
 select verify_model(id) ->> 'matches' as matches from ai_model_metadata where model_name = 'm' and is_active;
--- the model's own configuration still asks for it: the next training tunes again
+-- an incremental training keeps what the live version's tuning chose; one that asks for something else tunes
+select model_version_id as kept, model_config = (select o.model_config from ai_training_runs o where o.model_name = 'm' order by o.created_at limit 1) as same
+from train_intent_model('m', 'incremental', p_config => '{"tune": true, "word_ngrams": [1, 1]}', p_promote => 'never',
+  p_source => 'select text, intent, split from pairs union all select ''n100 uno uno'', ''same'', ''train''') \gset
+select :'same' as same, metrics #>> '{start,tuning}' as tuning, metrics -> 'tuning' as tried, metrics #>> '{start,from}' as "from"
+from ai_model_metadata where id = :kept;
+select model_version_id as tuned from train_intent_model('m', 'incremental', p_config => '{"tune": true, "word_ngrams": [1, 1], "seed": 7}', p_promote => 'never',
+  p_source => 'select text, intent, split from pairs') \gset
+select metrics #>> '{start,tuning}' as tuning, jsonb_array_length(metrics #> '{tuning,trials}') >= 8 as tried
+from ai_model_metadata where id = :tuned;
+-- the model's own configuration still asks for it: the next full training tunes again
 select config ->> 'tune' as tune from ai_models where model_name = 'm';
 select train_intent_model('m', p_config => '{"tune": 1}', p_source => 'select text, intent from pairs');
 

@@ -511,6 +511,46 @@ TrainingRequest From(const TrainingResult& base, TrainingRequest request = Reque
   return request;
 }
 
+TEST(Trainer, IncrementalTrainingsKeepWhatTuningChose) {
+  TrainingRequest request = Request();
+  request.config.analyzer.word_ngrams = {1, 1};
+  request.config.tune = true;
+  auto rows = Lessons(400);
+  const TrainingResult base = Train(request, rows);
+  ASSERT_GE(base.tuning.size(), 8u);
+  rows.push_back({"a parcel that never came", "shipping", "train"});
+  const TrainingResult kept = Train(From(base, request), rows);
+  ASSERT_FALSE(kept.failed) << kept.failure;
+  EXPECT_TRUE(kept.tuning.empty());
+  EXPECT_TRUE(kept.start.tuning_kept);
+  EXPECT_TRUE(kept.start.from_live);
+  EXPECT_TRUE(kept.start.calibration_kept) << kept.start.reason;
+  EXPECT_EQ(ToJson(kept.config), ToJson(base.config));
+  EXPECT_NE(ToJson(kept).find("\"tuning\":\"kept\""), std::string::npos);
+  // The same as a training that is told what was chosen.
+  TrainingRequest told = From(base);
+  told.config = base.config;
+  const TrainingResult plain = Train(told, rows);
+  EXPECT_EQ(plain.artifact, kept.artifact);
+  EXPECT_FALSE(plain.start.tuning_kept);
+
+  // Tuned anew: where something else was asked for, where nothing was tuned, in a full training.
+  TrainingRequest other = request;
+  other.config.seed = 7;
+  EXPECT_FALSE(Train(From(base, other), rows).tuning.empty());
+  EXPECT_FALSE(Train(From(plain, request), rows).tuning.empty());
+  EXPECT_FALSE(Train(request, rows).tuning.empty());
+  // Or where one row in twenty has changed since, over any number of trainings.
+  for (int i = 0; i < 20; ++i)
+    rows.push_back({"another parcel that never came, " + std::to_string(i), "shipping", "train"});
+  const TrainingResult many = Train(From(kept, request), rows);
+  EXPECT_TRUE(many.start.tuning_kept);
+  rows.push_back({"and one more", "shipping", "train"});
+  const TrainingResult anew = Train(From(many, request), rows);
+  EXPECT_FALSE(anew.start.tuning_kept);
+  EXPECT_FALSE(anew.tuning.empty());
+}
+
 // New rows with a new word, and a new intent.
 std::vector<Row> WithNews(std::vector<Row> rows) {
   for (int i = 0; i < 10; ++i) rows.push_back({"garbanzo devolución " + std::to_string(i), "refund", "train"});

@@ -95,8 +95,37 @@ TEST(TrainingState, KeepsWhatNetworksGoOnFrom) {
   }
 }
 
+const TunedChoice kTuned{"{\"tune\":true}", {1, 2}, {0, 0}, 0.5, 3, 1};
+
+TEST(TrainingState, KeepsWhatTuningChose) {
+  TrainingState state = Example();
+  EXPECT_FALSE(DecodeTrainingState(EncodeTrainingState(state)).tuned);
+  EXPECT_FALSE(DecodeTunedChoice(EncodeTrainingState(state)));
+  state.tuned = kTuned;
+  const auto bytes = EncodeTrainingState(state);
+  for (const auto& tuned : {DecodeTrainingState(bytes).tuned, DecodeTunedChoice(bytes)}) {
+    ASSERT_TRUE(tuned.has_value());
+    EXPECT_EQ(tuned->asked_for, kTuned.asked_for);
+    EXPECT_EQ(tuned->word_ngrams, kTuned.word_ngrams);
+    EXPECT_EQ(tuned->char_ngrams, kTuned.char_ngrams);
+    EXPECT_EQ(tuned->c, 0.5);
+    EXPECT_EQ(tuned->rows, 3u);
+    EXPECT_EQ(tuned->changed_rows, 1u);
+  }
+  for (const NgramRange& ngrams : {NgramRange{2, 1}, NgramRange{0, 2}, NgramRange{1, 17}}) {
+    state.tuned->char_ngrams = ngrams;
+    EXPECT_THROW(DecodeTunedChoice(EncodeTrainingState(state)), Error);
+  }
+  for (const double c : {0.0, -1.0, double{INFINITY}, double{NAN}}) {
+    state.tuned = kTuned;
+    state.tuned->c = c;
+    EXPECT_THROW(DecodeTrainingState(EncodeTrainingState(state)), Error);
+  }
+}
+
 TEST(TrainingState, EveryTruncationAndFlippedByteIsFound) {
   TrainingState state = Example();
+  state.tuned = kTuned;
   state.networks = Squares();
   auto bytes = EncodeTrainingState(state);
   for (size_t size = 0; size < bytes.size(); ++size)

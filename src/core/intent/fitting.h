@@ -32,6 +32,9 @@ inline constexpr size_t kSliceRows = 2048, kSliceTerms = size_t{1} << 16, kSlice
 // Share of the whole training at which each phase begins, from profiles of CLINC150 and BANKING77.
 inline constexpr double kWeightingFrom = 10, kFittingFrom = 15, kEvaluatingFrom = 95;
 
+// An incremental training fits the calibration again, and tunes again, once this share of the rows has changed since.
+inline constexpr double kMostChanged = 0.05;
+
 // Where no row could be held out.
 inline constexpr Blend kUnmeasuredBlend{1.0f, 0.8f};
 
@@ -39,6 +42,14 @@ inline constexpr Blend kUnmeasuredBlend{1.0f, 0.8f};
 inline constexpr NgramRange kTunedWords{1, 3}, kTunedChars{2, 5};
 
 const ClassifierEntry& ClassifierOf(const IntentConfig& config);
+
+// Of an incremental training that asks for tuning, what the live version's tuning chose for the same configuration, unless too
+// many rows have changed since; the request then asks for that. It is known before any row is read, so that no other n-grams are.
+std::optional<TunedChoice> TakeUpTuning(TrainingRequest& request);
+
+// A configuration as later trainings compare it with theirs. The number of passes may follow from that of the rows, and networks
+// that go on may do so for any.
+std::string ComparableConfig(IntentConfig config);
 
 // A row that the model had not seen, as the model sees it.
 struct UnseenRow {

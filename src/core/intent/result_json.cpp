@@ -88,6 +88,7 @@ void WriteStart(JsonWriter& json, const TrainingStart& start) {
   json.Key("new_rows").Integer(static_cast<int64_t>(start.new_rows));
   json.Key("gone_rows").Integer(static_cast<int64_t>(start.gone_rows));
   json.Key("calibration").String(start.calibration_kept ? "kept" : "fitted");
+  if (start.tuning_kept) json.Key("tuning").String("kept");
   json.Key("reason");
   start.reason.empty() ? void(json.Null()) : void(json.String(start.reason));
   json.Close();

@@ -29,9 +29,11 @@ IntentConfig WidenedFor(const IntentConfig& config) {
 
 IntentTrainer::IntentTrainer(TrainingRequest request)
     : request_(std::move(request)),
+      tuned_(TakeUpTuning(request_)),
       dataset_(WidenedFor(request_.config), request_.threads),
       fitting_(std::make_unique<Fitting>()) {
   result_.config = request_.config;
+  result_.start.tuning_kept = tuned_.has_value();
   result_.confidence_threshold = request_.confidence_threshold;
 }
 

@@ -21,6 +21,7 @@
 #include "core/intent/config.h"
 #include "core/intent/dataset.h"
 #include "core/intent/model.h"
+#include "core/intent/training_state.h"
 #include "core/neural/ensemble_fit.h"
 
 namespace retrain {
@@ -46,6 +47,7 @@ struct TrainingStart {
   bool from_live = false;  // false: from nothing, for the reason given
   uint64_t known_rows = 0, new_rows = 0, gone_rows = 0;
   bool calibration_kept = false;  // false: fitted on folds, for the reason given
+  bool tuning_kept = false;       // with "tune": what the live version's tuning chose is taken, and nothing is tuned
   std::string reason;
 };
 
@@ -164,7 +166,6 @@ class IntentTrainer final : public Training {
   bool MayKeepCalibration();
   Calibration LiveCalibration(bool known_only) const;
   bool CalibrationHolds();
-  std::string ConfigOfState() const;
   void KeepState();
   void CheckBudget(uint64_t needed, const char* what) const;
   void Encode();
@@ -178,6 +179,7 @@ class IntentTrainer final : public Training {
   bool Pausing() const noexcept { return budget_->Expired(); }
 
   TrainingRequest request_;
+  std::optional<TunedChoice> tuned_;  // what the request's n-grams and c come from; none: it says them itself
   Dataset dataset_;
   TrainingResult result_;
   TrainingProgress progress_;

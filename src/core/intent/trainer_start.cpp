@@ -6,13 +6,11 @@
 #include "core/intent/fitting.h"
 
 namespace retrain {
-namespace {
 
-// An incremental training fits the calibration again once this share of the rows has changed since it was fitted, or when
-// the new rows contradict it.
-constexpr double kMaxUncalibrated = 0.05;
-
-}  // namespace
+std::string ComparableConfig(IntentConfig config) {
+  config.passes = 0;
+  return ToJson(config);
+}
 
 // Takes up the live version's state, or says why the training starts from nothing.
 void IntentTrainer::FindStart() {
@@ -48,14 +46,6 @@ void IntentTrainer::FindStart() {
   start.gone_rows = f.restart.gone_rows;
 }
 
-// What a later training compares its own with. The number of passes may follow from that of the rows, and networks that go on
-// may do so for any.
-std::string IntentTrainer::ConfigOfState() const {
-  IntentConfig config = result_.config;
-  config.passes = 0;
-  return ToJson(config);
-}
-
 // Whether so little has changed since the live version's calibration was fitted that the new rows may decide about it.
 bool IntentTrainer::MayKeepCalibration() {
   const Fitting& f = *fitting_;
@@ -64,9 +54,9 @@ bool IntentTrainer::MayKeepCalibration() {
   const uint64_t changed = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;
   if (request_.config.calibration == CalibrationKind::kNone)
     start.reason = "without a calibration there is none to keep";
-  else if (f.live_state->config != ConfigOfState())
+  else if (f.live_state->config != ComparableConfig(result_.config))
     start.reason = "the configuration changed";
-  else if (static_cast<double>(changed) > kMaxUncalibrated * static_cast<double>(f.labels.size()))
+  else if (static_cast<double>(changed) > kMostChanged * static_cast<double>(f.labels.size()))
     start.reason = std::to_string(changed) + " rows changed since the calibration was fitted";
   else if (request_.config.networks > 0)
     start.reason = WhyNetworksCannotGoOn();
@@ -140,7 +130,7 @@ void IntentTrainer::KeepState() {
   Fitting& f = *fitting_;
   if (!f.duals) return;
   TrainingState state;
-  state.config = ConfigOfState();
+  state.config = ComparableConfig(result_.config);
   state.labels = result_.labels;
   for (const uint32_t i : f.order) state.rows.push_back(ShortKey(dataset_.rows()[i].key));
   state.label_of = std::move(f.labels);
@@ -150,6 +140,8 @@ void IntentTrainer::KeepState() {
   const TrainingStart& start = result_.start;
   if (start.calibration_kept)
     state.uncalibrated_rows = f.live_state->uncalibrated_rows + start.new_rows + start.gone_rows;
+  state.tuned = tuned_;
+  if (start.tuning_kept) state.tuned->changed_rows += start.new_rows + start.gone_rows;
   result_.state = EncodeTrainingState(state);
   f.duals.reset();
 }

@@ -42,6 +42,25 @@ std::vector<TuningTrial> FeatureSets(const IntentConfig& config) {
 
 }  // namespace
 
+std::optional<TunedChoice> TakeUpTuning(TrainingRequest& request) {
+  if (!request.config.tune || !request.incremental || !request.has_live || request.live_state.empty())
+    return std::nullopt;
+  std::optional<TunedChoice> tuned;
+  try {
+    tuned = DecodeTunedChoice(request.live_state);
+  } catch (const Error&) {
+    return std::nullopt;  // FindStart() says what is wrong with it
+  }
+  if (!tuned || tuned->asked_for != ComparableConfig(request.config) ||
+      static_cast<double>(tuned->changed_rows) > kMostChanged * static_cast<double>(tuned->rows))
+    return std::nullopt;
+  request.config.analyzer.word_ngrams = tuned->word_ngrams;
+  request.config.analyzer.char_ngrams = tuned->char_ngrams;
+  request.config.c = tuned->c;
+  request.config.tune = false;
+  return tuned;
+}
+
 Resumable IntentTrainer::Tune() {
   Fitting& f = *fitting_;
   f.all_rows = f.order.size();
@@ -81,6 +100,7 @@ Resumable IntentTrainer::Tune() {
   f.folds = {};
   f.class_weights = {};
   f.order = all;
+  tuned_ = TunedChoice{ComparableConfig(request_.config), best.word_ngrams, best.char_ngrams, best.c, all.size(), 0};
   // What follows, and what verifies the version, trains with what was chosen and tunes no more.
   for (IntentConfig* config : {&request_.config, &result_.config}) {
     config->analyzer.word_ngrams = best.word_ngrams;

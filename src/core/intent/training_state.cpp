@@ -24,6 +24,9 @@ constexpr uint32_t kAlphas = 11;      // f32 per dual
 // Only of models with networks: their number, then for each u32 columns, hidden units and intents, then f32 arrays in the order
 // of NetworkSquares.
 constexpr uint32_t kNetworks = 12;
+// Only where something was tuned: the configuration that asked for it, u8 smallest and largest n-grams of words and of characters,
+// f64 c, u64 rows, u64 changed rows.
+constexpr uint32_t kTuned = 13;
 
 [[noreturn]] void Corrupted(const std::string& detail) {
   throw Error(ErrorCode::kDataCorrupted, "stored state of a training is corrupt", detail,
@@ -78,6 +81,37 @@ std::vector<NetworkSquares> DecodeNetworkSquares(std::span<const uint8_t> bytes)
   }
   if (!in.empty()) Corrupted("there is more behind the last network");
   return networks;
+}
+
+std::vector<uint8_t> EncodeTunedChoice(const TunedChoice& tuned) {
+  ByteWriter out;
+  out.PutString(tuned.asked_for);
+  for (const NgramRange& ngrams : {tuned.word_ngrams, tuned.char_ngrams}) {
+    out.Put(ngrams.min);
+    out.Put(ngrams.max);
+  }
+  out.Put(tuned.c);
+  out.Put(tuned.rows);
+  out.Put(tuned.changed_rows);
+  return out.Take();
+}
+
+std::optional<TunedChoice> TunedChoiceOf(const ContainerReader& container) {
+  if (!container.Has(kTuned)) return std::nullopt;
+  ByteReader in(container.Section(kTuned));
+  TunedChoice tuned;
+  tuned.asked_for = in.GetString();
+  for (NgramRange* ngrams : {&tuned.word_ngrams, &tuned.char_ngrams}) {
+    ngrams->min = in.Get<uint8_t>();
+    ngrams->max = in.Get<uint8_t>();
+    if (ngrams->min > ngrams->max || ngrams->max > 16 || (ngrams->max > 0 && ngrams->min == 0))
+      Corrupted("n-gram range out of order");
+  }
+  tuned.c = in.Get<double>();
+  if (!(tuned.c > 0 && std::isfinite(tuned.c))) Corrupted("c is not a positive number");
+  tuned.rows = in.Get<uint64_t>();
+  tuned.changed_rows = in.Get<uint64_t>();
+  return tuned;
 }
 
 size_t SmallBytes(uint64_t n_labels) noexcept { return n_labels <= UINT8_MAX ? 1 : n_labels <= UINT16_MAX ? 2 : 4; }
@@ -142,6 +176,7 @@ std::vector<uint8_t> EncodeTrainingState(const TrainingState& state) {
   container.Add(kDualLabels, small(duals.entries.size(), [&](size_t e) { return duals.entries[e].label; }));
   container.Add(kAlphas, alphas.Take());
   if (!state.networks.empty()) container.Add(kNetworks, EncodeNetworkSquares(state.networks));
+  if (state.tuned) container.Add(kTuned, EncodeTunedChoice(*state.tuned));
   return container.Finish(ModelKind::kTrainingState);
 }
 
@@ -194,7 +229,12 @@ TrainingState DecodeTrainingState(std::span<const uint8_t> bytes) {
     }
   }
   if (container.Has(kNetworks)) state.networks = DecodeNetworkSquares(container.Section(kNetworks));
+  state.tuned = TunedChoiceOf(container);
   return state;
+}
+
+std::optional<TunedChoice> DecodeTunedChoice(std::span<const uint8_t> bytes) {
+  return TunedChoiceOf(ContainerReader(bytes, Checksum::kCompare, ModelKind::kTrainingState));
 }
 
 Restart RestartFrom(const TrainingState& state, std::span<const uint64_t> rows, std::span<const uint32_t> labels,

@@ -8,6 +8,7 @@
 #endif
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,9 +16,18 @@
 #include "core/linear/calibration.h"
 #include "core/linear/linear.h"
 #include "core/neural/ensemble_fit.h"
+#include "core/text/analyzer.h"
 #include "core/text/normalise.h"
 
 namespace retrain {
+
+// What tuning chose, and for what.
+struct TunedChoice {
+  std::string asked_for;  // the configuration that asked for it, as JSON text
+  NgramRange word_ngrams, char_ngrams;
+  double c = 0;
+  uint64_t rows = 0, changed_rows = 0;  // training rows; those of them that came, went or changed since it was chosen
+};
 
 struct TrainingState {
   std::string config;                    // as JSON text
@@ -28,6 +38,7 @@ struct TrainingState {
   std::vector<NetworkSquares> networks;  // of the model's networks, in their order
   Calibration calibration;               // kSigmoid: of each label
   uint64_t uncalibrated_rows = 0;        // rows that came, went or changed since the calibration was fitted
+  std::optional<TunedChoice> tuned;      // of a version that was tuned, or that keeps such a one's choice
 };
 
 // The first half of a text's key, in the order of the keys. Two texts with one of these only start from each other's duals.
@@ -36,6 +47,8 @@ uint64_t ShortKey(const TextKey& key) noexcept;
 std::vector<uint8_t> EncodeTrainingState(const TrainingState& state);
 // Checks every length and index; throws Error(kDataCorrupted) or Error(kNotSupported).
 TrainingState DecodeTrainingState(std::span<const uint8_t> bytes);
+// Only what tuning chose; throws like DecodeTrainingState().
+std::optional<TunedChoice> DecodeTunedChoice(std::span<const uint8_t> bytes);
 
 // The state's duals for other rows: keys ascending, the class of each row, and their names. A row that the state does not
 // know, or knows under another label, is fresh.
