@@ -306,6 +306,27 @@ TEST(Floors, AnIncrementalTrainingAnswersAsAFullOne) {
   EXPECT_GE(SameAnswers(Classic(CalibrationKind::kSigmoid)), 0.9965);
 }
 
+// What tuning chooses hangs on the rows, and not on one in a hundred of them: an incremental training, which keeps the choice, would
+// answer otherwise than a full one.
+TEST(Floors, TuningChoosesTheSameForOneRowInAHundredMore) {
+  IntentConfig config;
+  config.tune = true;
+  const auto rows = ReadCsv("intent_en_clinc150.csv");
+  const IntentConfig full = TrainFrom(rows, config).config;
+  int same = 0;
+  for (const size_t choice : {0u, 20u, 40u, 60u, 80u}) {
+    std::vector<Row> before;
+    size_t seen = 0;
+    for (const Row& row : rows)
+      if (row.split != "train" || seen++ % 100 != choice) before.push_back(row);
+    const IntentConfig chosen = TrainFrom(before, config).config;
+    same += chosen.c == full.c && chosen.analyzer.word_ngrams == full.analyzer.word_ngrams &&
+            chosen.analyzer.char_ngrams == full.analyzer.char_ngrams;
+  }
+  EXPECT_GE(same, 4);
+  RecordProperty("same", same);
+}
+
 // Networks go on from others that did not know two of the intents, three times.
 TEST(Floors, AnIncrementalTrainingOfNetworksIsAsGoodAsAFullOne) {
   const ConfigValue preset{"preset", ConfigValue::Type::kString, false, 0, "accurate", {}};
