@@ -170,6 +170,14 @@ select experiment_sample_size(0.1, 0.1, p_power => 0);
 select experiment_sample_size(0.1, 1e-9);
 select experiment_sample_size(0.1, 'Infinity');
 
+-- rows of an experiment that was run elsewhere: a value that is no number would end every report
+\set VERBOSITY terse
+insert into ai_experiment_outcomes (experiment_id, unit_id, outcome, model_name) values (1, 'u', '{"sold": true}', 'default');
+insert into ai_experiment_outcomes (experiment_id, unit_id, outcome, model_name) values (1, 'u', '{"sold": "1"}', 'default');
+insert into ai_experiment_outcomes (experiment_id, unit_id, outcome, model_name) values (1, 'u', '{"sold": 1, "revenue": 1e16}', 'default');
+insert into ai_experiment_exposures (experiment_id, unit_id, variant, covariates, model_name) values (1, 'u', 'a', '{"age": [3]}', 'default');
+\set VERBOSITY default
+
 -- nothing was left behind
 select count(*) from ai_experiment_assignments;
 select count(*) from ai_experiment_exposures;

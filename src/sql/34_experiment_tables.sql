@@ -47,7 +47,10 @@ create table @extschema@.ai_experiment_exposures (
   exposed_at timestamptz not null default clock_timestamp(),
   covariates jsonb check (jsonb_typeof(covariates) = 'object'),
   model_name text not null check (char_length(model_name) between 1 and 200),
-  primary key (experiment_id, unit_id, model_name)
+  primary key (experiment_id, unit_id, model_name),
+  -- what record_exposure() stores: results of an experiment with one other value could not be computed
+  constraint ai_experiment_exposures_numbers_check
+    check (not jsonb_path_exists(covariates, 'strict $.* ? (@.type() != "number" || @ > 1e15 || @ < -1e15)'))
 );
 
 create table @extschema@.ai_experiment_outcomes (
@@ -57,7 +60,10 @@ create table @extschema@.ai_experiment_outcomes (
   outcome jsonb not null check (jsonb_typeof(outcome) = 'object'),
   occurred_at timestamptz not null default clock_timestamp(),
   idempotency_key text check (char_length(idempotency_key) between 1 and 500),
-  model_name text not null check (char_length(model_name) between 1 and 200)
+  model_name text not null check (char_length(model_name) between 1 and 200),
+  -- as of exposures
+  constraint ai_experiment_outcomes_numbers_check
+    check (not jsonb_path_exists(outcome, 'strict $.* ? (@.type() != "number" || @ > 1e15 || @ < -1e15)'))
 );
 
 create index ai_experiment_outcomes_unit_idx on @extschema@.ai_experiment_outcomes (experiment_id, unit_id);
