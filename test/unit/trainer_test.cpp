@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -946,17 +947,28 @@ TEST(Trainer, LimitsNeedNoCalibrationAndNoDivisibleRows) {
   EXPECT_FALSE(result.precision_target.reached);
 }
 
+// The artifact again, each section as edit(id, bytes) leaves it, without those that it empties.
+std::vector<uint8_t> Rewrite(const ContainerReader& container,
+                             const std::function<void(uint32_t, std::vector<uint8_t>&)>& edit) {
+  ContainerWriter writer;
+  for (uint32_t id = sections::kSettings; id <= sections::kWeights; ++id) {
+    if (!container.Has(id)) continue;
+    const auto bytes = container.Section(id);
+    std::vector<uint8_t> copy(bytes.begin(), bytes.end());
+    edit(id, copy);
+    if (!copy.empty()) writer.Add(id, std::move(copy));
+  }
+  return writer.Finish(ModelKind::kIntent);
+}
+
 TEST(Model, AnArtifactWithoutNoveltyIsReadAndTellsNothing) {
   const auto artifact = Train(Request(), Lessons(150)).artifact;
   const ContainerReader container(artifact);
-  ContainerWriter old;
-  for (uint32_t id = sections::kSettings; id < sections::kNovelty; ++id) {
-    const auto bytes = container.Section(id);
-    old.Add(id, {bytes.begin(), bytes.end()});
-  }
   ASSERT_TRUE(container.Has(sections::kNovelty));
   EXPECT_LE(container.Section(sections::kNovelty).size(), 100u << 10);
-  const auto bytes = old.Finish(ModelKind::kIntent);
+  const auto bytes = Rewrite(container, [](uint32_t id, auto& section) {
+    if (id == sections::kNovelty) section.clear();
+  });
   const IntentModel model(bytes), now(artifact);
   ScoringScratch a, b;
   model.Margins("where is my parcel", Stop{}, a);
@@ -967,18 +979,42 @@ TEST(Model, AnArtifactWithoutNoveltyIsReadAndTellsNothing) {
   EXPECT_TRUE(now.JudgeNovelty(b).told);
 }
 
+// Weights were once stored with a byte for each feature and intent.
+TEST(Model, AnArtifactWithWholeWeightsIsRead) {
+  const auto artifact = Train(Request(), Lessons(150)).artifact;
+  const ContainerReader container(artifact);
+  const IntentModel now(artifact);
+  const uint32_t features = now.space().columns(), classes = now.n_classes(),
+                 stride = (classes + kLanes - 1) / kLanes * kLanes;
+  const auto rows = WeightRows::Decode(container.Section(sections::kWeights), features, classes, stride);
+  std::vector<uint8_t> whole(size_t{features} * stride);
+  for (uint32_t j = 0; j < features; ++j)
+    for (uint32_t k = 0; k < classes; ++k) whole[size_t{j} * stride + k] = static_cast<uint8_t>(rows.At(j, k));
+  ContainerWriter old;
+  for (uint32_t id = sections::kSettings; id < sections::kWeights; ++id) {
+    if (id == sections::kWholeWeights) old.Add(id, whole);
+    if (!container.Has(id)) continue;
+    const auto bytes = container.Section(id);
+    old.Add(id, {bytes.begin(), bytes.end()});
+  }
+  const auto bytes = old.Finish(ModelKind::kIntent);
+  const IntentModel before(bytes);
+  ScoringScratch a, b;
+  before.Margins("where is my parcel", Stop{}, a);
+  now.Margins("where is my parcel", Stop{}, b);
+  for (uint32_t k = 0; k < classes; ++k) EXPECT_NEAR(a.margins[k], b.margins[k], 1e-5);
+  EXPECT_EQ(before.Explain(a, 0).contributions[0].contribution, now.Explain(b, 0).contributions[0].contribution);
+  whole.pop_back();
+  EXPECT_THROW(WeightRows::DecodeWhole(whole, features, stride), Error);
+}
+
 TEST(Model, ANoveltySectionThatMakesNoSenseIsRefused) {
   const auto artifact = Train(Request(), Lessons(150)).artifact;
   const ContainerReader container(artifact);
   const auto refused = [&](const auto& damage) {
-    ContainerWriter writer;
-    for (uint32_t id = sections::kSettings; id <= sections::kNovelty; ++id) {
-      const auto bytes = container.Section(id);
-      std::vector<uint8_t> copy(bytes.begin(), bytes.end());
-      if (id == sections::kNovelty) damage(copy);
-      writer.Add(id, std::move(copy));
-    }
-    const auto bytes = writer.Finish(ModelKind::kIntent);
+    const auto bytes = Rewrite(container, [&](uint32_t id, auto& section) {
+      if (id == sections::kNovelty) damage(section);
+    });
     try {
       const IntentModel model(bytes);
     } catch (const Error& error) {
@@ -1010,15 +1046,9 @@ TEST(Model, MarginsThatAreNoNumbersAreRefused) {
   };
   // Of a model that is decoded: what its answers to the message are refused with.
   const auto refused = [&](uint32_t section, const auto& damage, const auto& ask) -> std::string {
-    ContainerWriter writer;
-    for (uint32_t id = sections::kSettings; id <= sections::kBlend; ++id) {
-      if (!container.Has(id)) continue;
-      const auto bytes = container.Section(id);
-      std::vector<uint8_t> copy(bytes.begin(), bytes.end());
+    const auto bytes = Rewrite(container, [&](uint32_t id, auto& copy) {
       if (id == section) damage(copy);
-      writer.Add(id, std::move(copy));
-    }
-    const auto bytes = writer.Finish(ModelKind::kIntent);
+    });
     const IntentModel model(bytes);
     ScoringScratch scratch;
     try {

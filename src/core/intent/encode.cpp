@@ -3,6 +3,7 @@
 #include "core/codec/container.h"
 #include "core/intent/model.h"
 #include "core/intent/sections.h"
+#include "core/linear/weight_rows.h"
 
 namespace retrain {
 namespace {
@@ -69,7 +70,6 @@ std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts) {
   container.Add(sections::kLabels, labels.Take());
   container.Add(sections::kVocabulary, parts.vocabulary);
   container.Add(sections::kIdf, EncodeArray(parts.idf));
-  container.Add(sections::kWeights, EncodeArray(parts.weights.q));
   ByteWriter scales;
   scales.PutArray(std::span<const float>(parts.weights.scale));
   scales.PutArray(std::span<const float>(parts.weights.bias));
@@ -83,6 +83,7 @@ std::vector<uint8_t> EncodeIntentModel(const IntentModelParts& parts) {
     blend.Put(parts.blend.networks);
     container.Add(sections::kBlend, blend.Take());
   }
+  container.Add(sections::kWeights, EncodeWeightRows(parts.weights));
   return container.Finish(ModelKind::kIntent);
 }
 

@@ -21,21 +21,6 @@ namespace {
               "restore the version from a backup, or drop it and train again");
 }
 
-// acc[k] += v[0] q[0][k] + … + v[3] q[3][k], in this order for every k.
-RETRAIN_CLONES void AddFourRows(const float* v, const int8_t* const* q, uint32_t stride, float* acc) {
-  const int8_t *q0 = q[0], *q1 = q[1], *q2 = q[2], *q3 = q[3];
-  for (uint32_t k = 0; k < stride; ++k) {
-    float sum = acc[k] + v[0] * static_cast<float>(q0[k]);
-    sum += v[1] * static_cast<float>(q1[k]);
-    sum += v[2] * static_cast<float>(q2[k]);
-    acc[k] = sum + v[3] * static_cast<float>(q3[k]);
-  }
-}
-
-RETRAIN_CLONES void AddRow(float v, const int8_t* q, uint32_t stride, float* acc) {
-  for (uint32_t k = 0; k < stride; ++k) acc[k] += v * static_cast<float>(q[k]);
-}
-
 RETRAIN_CLONES void ScaleAndShift(const float* scale, const float* bias, uint32_t stride, float* acc) {
   for (uint32_t k = 0; k < stride; ++k) acc[k] = bias[k] + scale[k] * acc[k];
 }
@@ -117,10 +102,9 @@ IntentModel::IntentModel(std::span<const uint8_t> artifact, Checksum checksum) {
   idf_ = UnalignedArray<float>(idf);
   for (size_t i = 0; i < idf_.size(); ++i)
     if (!std::isfinite(idf_[i])) Corrupted("an idf is not a finite number");
-  const auto q = container.Section(sections::kWeights);
-  if (q.size() != uint64_t{space_.columns()} * stride_)
-    Corrupted("weights have another size than features and intents");
-  q_ = reinterpret_cast<const int8_t*>(q.data());
+  weights_ = container.Has(sections::kWholeWeights)
+                 ? WeightRows::DecodeWhole(container.Section(sections::kWholeWeights), space_.columns(), stride_)
+                 : WeightRows::Decode(container.Section(sections::kWeights), space_.columns(), n_classes_, stride_);
   ReadNumbers(container.Section(sections::kScales), container.Section(sections::kCalibration));
   if (container.Has(sections::kNovelty)) ReadNovelty(container.Section(sections::kNovelty));
   if (container.Has(sections::kNetworks)) {
@@ -237,18 +221,7 @@ void IntentModel::WeighAndAdd(std::string_view message, const Stop& stop, Scorin
   if (space_.embedding > 0) AppendEmbedding(embedding, space_.terms() + space_.stats, entries);
   scratch.margins.assign(stride_, 0);
   float* acc = scratch.margins.data();
-  size_t i = 0;
-  for (; i + 4 <= entries.size(); i += 4) {
-    if ((i & 8188) == 8188) stop.Poll();
-    float v[4];
-    const int8_t* q[4];
-    for (size_t j = 0; j < 4; ++j) {
-      v[j] = entries[i + j].value;
-      q[j] = q_ + uint64_t{entries[i + j].column} * stride_;
-    }
-    AddFourRows(v, q, stride_, acc);
-  }
-  for (; i < entries.size(); ++i) AddRow(entries[i].value, q_ + uint64_t{entries[i].column} * stride_, stride_, acc);
+  weights_.AddRows(entries, stop, acc);
   ScaleAndShift(scale_.data(), bias_.data(), stride_, acc);
   if (!networks_.empty()) BlendMargins(stop, scratch);
   // Each stored number is finite, their sums and products need not be; what compares margins relies on it.
@@ -320,8 +293,7 @@ Explanation IntentModel::Explain(const ScoringScratch& scratch, uint32_t k) cons
   std::vector<double> weights;
   weights.reserve(scratch.entries.size());
   for (const auto& entry : scratch.entries)
-    weights.push_back(share *
-                      static_cast<double>(scale_[k] * static_cast<float>(q_[uint64_t{entry.column} * stride_ + k])));
+    weights.push_back(share * static_cast<double>(scale_[k] * static_cast<float>(weights_.At(entry.column, k))));
   NetworkScratch network_scratch;
   std::vector<float> scores(stride_);
   const double part =

@@ -19,6 +19,7 @@
 #include "core/eval/novelty.h"
 #include "core/intent/config.h"
 #include "core/linear/linear.h"
+#include "core/linear/weight_rows.h"
 #include "core/model/served_model.h"
 #include "core/neural/blend.h"
 #include "core/neural/network.h"
@@ -156,7 +157,7 @@ class IntentModel final : public ServedModel {
   std::vector<std::string_view> labels_;
   VocabularyView vocabulary_;
   UnalignedArray<float> idf_;
-  const int8_t* q_ = nullptr;  // space_.columns() × stride_
+  WeightRows weights_;
   std::vector<float> scale_, bias_;
   Calibration calibration_;
   std::optional<Novelty> novelty_;
