@@ -2,6 +2,7 @@
 #include "core/linear/weight_rows.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <string>
 
@@ -32,13 +33,14 @@ void WriteShort(const int8_t* q, uint32_t stride, uint32_t n, uint8_t* to) {
   const uint32_t class_bytes = ClassBytes(stride);
   auto* values = reinterpret_cast<int8_t*>(to + uint64_t{n} * class_bytes);
   constexpr uint32_t kWord = sizeof(uint64_t);
+  constexpr uint64_t kLow = 0x7F7F7F7F7F7F7F7F;  // of every byte all bits but the highest
   static_assert(kLanes % kWord == 0);
   for (uint32_t first = 0; first < stride; first += kWord) {
     uint64_t word;
     std::memcpy(&word, q + first, kWord);
-    if (word == 0) continue;
-    for (uint32_t k = first; k < first + kWord; ++k) {
-      if (q[k] == 0) continue;
+    // The highest bit of every byte that is not zero.
+    for (uint64_t left = (((word & kLow) + kLow) | word) & ~kLow; left != 0; left &= left - 1) {
+      const uint32_t k = first + static_cast<uint32_t>(std::countr_zero(left)) / 8;
       std::memcpy(to, &k, class_bytes);
       to += class_bytes;
       *values++ = q[k];
