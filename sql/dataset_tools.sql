@@ -67,6 +67,24 @@ select clean_dataset(p_dry_run => null);
 select clean_dataset('nobody');
 \echo :LAST_ERROR_SQLSTATE
 
+-- a text whose duplicates were rejected is reviewed as before; one that somebody rejects is not
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name, created_at)
+select m, 'a', c, 'twice', now() - c * interval '1 minute' from (values ('hola', 10), ('Hola', 20), ('HOLA', 30), ('adiós', 40)) x (m, c);
+select clean_dataset('twice', false) ->> 'duplicates' as duplicates;
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name) values ('hOLA', 'b', 5, 'twice');
+select d.user_message, d.dataset_status, k.user_message as duplicate_of
+from ai_training_data d left join ai_training_data k on k.id = d.duplicate_of
+where d.model_name = 'twice' order by d.confidence_score;
+select array_agg(user_message order by confidence_score) as waiting from v_pending_review where model_name = 'twice';
+select array_agg(user_message order by confidence_score) as queue from get_review_queue(p_model_name => 'twice');
+select array_agg(user_message order by confidence_score) as claimed from claim_review_items('ana', p_model_name => 'twice');
+-- a row that is taken back is no duplicate any more
+update ai_training_data set dataset_status = 'pending' where user_message = 'HOLA' and model_name = 'twice';
+select count(duplicate_of) as duplicates from ai_training_data where model_name = 'twice';
+update ai_training_data set dataset_status = 'rejected' where user_message = 'HOLA' and model_name = 'twice';
+select array_agg(user_message order by confidence_score) as waiting from v_pending_review where model_name = 'twice';
+delete from ai_training_data where model_name = 'twice';
+
 -- import: what the exports wrote comes back
 select import_training_dataset(array(select export_training_dataset('jsonl')), p_model_name => 'copy') - 'report' as result;
 select user_message, intent, response, category, confidence_score, was_corrected from get_training_dataset(p_model_name => 'copy')

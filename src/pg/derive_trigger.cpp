@@ -20,6 +20,7 @@ enum InteractionColumn {
   kCorrectedByHuman,
   kIntentCorrect,
   kDatasetStatus,
+  kDuplicateOf,
   kCorrectedAt,
   kIncluded,
   kLabelChangedAt,
@@ -27,10 +28,10 @@ enum InteractionColumn {
   kColumns
 };
 
-static constexpr const char* kNames[kColumns] = {"model_name",       "user_message",       "detected_intent",
-                                                 "correct_intent",   "corrected_by_human", "intent_correct",
-                                                 "dataset_status",   "corrected_at",       "included_in_training_run",
-                                                 "label_changed_at", "updated_at"};
+static constexpr const char* kNames[kColumns] = {
+    "model_name",       "user_message",   "detected_intent", "correct_intent", "corrected_by_human",
+    "intent_correct",   "dataset_status", "duplicate_of",    "corrected_at",   "included_in_training_run",
+    "label_changed_at", "updated_at"};
 
 // The columns that say what a training learns of a row, or measures by it, and which model's it is.
 static constexpr InteractionColumn kLabelColumns[] = {
@@ -144,6 +145,9 @@ Datum retrain_training_data_before_write(PG_FUNCTION_ARGS) {
     const Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
     // A correction by plain UPDATE is dated too: of several of one text the newest answers.
     if (!row.nulls[kCorrectIntent] && changed(kCorrectIntent) && !changed(kCorrectedAt)) set(kCorrectedAt, now, false);
+    // Whoever gives another status decides about the row itself.
+    if (!row.nulls[kDuplicateOf] && changed(kDatasetStatus) && !changed(kDuplicateOf))
+      set(kDuplicateOf, static_cast<Datum>(0), true);
     // What a training learnt or measured of the row is no longer what the row says: it counts as new.
     bool label_changed = false;
     for (InteractionColumn column : kLabelColumns) label_changed = label_changed || changed(column);

@@ -72,6 +72,7 @@ create table @extschema@.ai_training_data (
   idempotency_key text,
   label_changed_at timestamptz not null default clock_timestamp(),
   text_key uuid generated always as (@extschema@.retrain_text_key(user_message)) stored,
+  duplicate_of uuid,
   constraint ai_training_data_idempotency_key unique (model_name, idempotency_key),
   -- One call for all: see pg/interaction_check.cpp.
   constraint ai_training_data_values_check check (@extschema@.retrain_interaction_is_valid(

@@ -72,9 +72,10 @@ create table @extschema@.ai_forgotten_users (
 
 create index ai_forgotten_users_model_idx on @extschema@.ai_forgotten_users (model_name, created_at desc);
 
--- A text that was rejected once does not come back for review.
+-- A text that was rejected once does not come back for review. A duplicate was rejected for another row's sake: its text is
+-- as good as before.
 create index ai_training_data_rejected_idx on @extschema@.ai_training_data (model_name, text_key)
-  where dataset_status = 'rejected';
+  where dataset_status = 'rejected' and duplicate_of is null;
 
 -- A training that somebody or something asked for. It is open until a training of the model has begun after it and
 -- completed.

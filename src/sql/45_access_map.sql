@@ -154,7 +154,7 @@ as $function$
     ('table', 'ai_intent_corrections', 'insert', null, array['reviewer']),
     ('table', 'ai_training_data', 'update', array['correct_intent', 'correct_response', 'corrected_by_human',
       'corrected_by', 'corrected_at', 'intent_correct', 'response_correct', 'escalated', 'escalation_reason',
-      'category', 'clarity_score', 'completeness_score', 'matched_keywords', 'dataset_status', 'quality_score',
+      'category', 'clarity_score', 'completeness_score', 'matched_keywords', 'dataset_status', 'duplicate_of', 'quality_score',
       'was_successful', 'user_feedback', 'evaluated_at'], array['reviewer']),
 
     -- training and the registry

@@ -17,6 +17,7 @@ declare
   v_empty uuid[];
   v_long uuid[];
   v_duplicates uuid[];
+  v_kept uuid[];
   v_conflicts jsonb;
   v_conflicting bigint;
   v_rejected bigint := 0;
@@ -36,15 +37,17 @@ begin
     from @extschema@.ai_labelled_data l
     where l.model_name = p_model_name
   ), ranked as (
-    select l.*, row_number() over (
-      partition by l.fault, l.text_key, l.intent
-      order by l.human desc, l.reviewed desc, l.labelled_at desc, l.created_at desc, l.id) as place
+    select l.*, row_number() over w as place, first_value(l.id) over w as kept
     from labelled l
+    window w as (
+      partition by l.fault, l.text_key, l.intent
+      order by l.human desc, l.reviewed desc, l.labelled_at desc, l.created_at desc, l.id)
   )
   select count(*), coalesce(array_agg(r.id) filter (where r.fault = 'empty'), '{}'),
     coalesce(array_agg(r.id) filter (where r.fault = 'long'), '{}'),
-    coalesce(array_agg(r.id) filter (where r.fault is null and r.place > 1), '{}')
-  into v_checked, v_empty, v_long, v_duplicates
+    coalesce(array_agg(r.id order by r.id) filter (where r.fault is null and r.place > 1), '{}'),
+    array_agg(r.kept order by r.id) filter (where r.fault is null and r.place > 1)
+  into v_checked, v_empty, v_long, v_duplicates, v_kept
   from ranked r;
 
   with conflicts as (
@@ -63,8 +66,13 @@ begin
   if not p_dry_run then
     perform @extschema@.retrain_require_level(p_model_name, 'reviewer');
     update @extschema@.ai_training_data d
-    set dataset_status = 'rejected'
-    where d.model_name = p_model_name and d.id = any (v_empty || v_long || v_duplicates);
+    set dataset_status = 'rejected', duplicate_of = x.kept
+    from (
+      select u.id, null::uuid from unnest(v_empty || v_long) u (id)
+      union all
+      select u.id, u.kept from unnest(v_duplicates, v_kept) u (id, kept)
+    ) x (id, kept)
+    where d.model_name = p_model_name and d.id = x.id;
     get diagnostics v_rejected = row_count;
   end if;
   return jsonb_build_object(

@@ -66,7 +66,8 @@ begin
       and not exists (
         select from @extschema@.ai_training_data r
         where r.model_name = d.model_name and r.text_key = d.text_key
-          and (r.dataset_status = 'rejected' or r.corrected_by_human and r.correct_intent is not null))
+          and (r.dataset_status = 'rejected' and r.duplicate_of is null
+            or r.corrected_by_human and r.correct_intent is not null))
     order by d.created_at desc
     limit p_limit
   ), placed as (
@@ -282,7 +283,8 @@ begin
         and d.intent_correct is null
         and not exists (
           select from @extschema@.ai_training_data r
-          where r.model_name = d.model_name and r.text_key = d.text_key and r.dataset_status = 'rejected')
+          where r.model_name = d.model_name and r.text_key = d.text_key and r.dataset_status = 'rejected'
+            and r.duplicate_of is null)
         and not exists (
           select from @extschema@.ai_review_leases l
           where l.training_data_id = d.id and l.model_name = d.model_name and l.expires_at > v_at)

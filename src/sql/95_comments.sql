@@ -51,6 +51,8 @@ comment on column @extschema@.ai_training_data.idempotency_key is
   'The caller''s key of the message, unique per model: recording it again returns the first row.';
 comment on column @extschema@.ai_training_data.text_key is
   'Identity of the message''s normalised text: texts that differ in case, accents or spacing alone share it.';
+comment on column @extschema@.ai_training_data.duplicate_of is
+  'The row that clean_dataset() kept when it rejected this one; null where the row itself was rejected.';
 
 comment on table @extschema@.ai_training_runs is 'One row per training: numbers, verdict, reason.';
 comment on column @extschema@.ai_training_runs.intent_accuracy is 'Share of the test rows that are right, 0 to 1.';
