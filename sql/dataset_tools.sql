@@ -100,6 +100,26 @@ select import_training_dataset(p_items => '[{"text": "uno", "label": "a"}, "{\"u
   {"user_message": "tres", "intent": "c", "response": "sí", "confidence_score": 33, "quality_score": 4, "was_escalated": true}]', p_model_name => 'flat');
 select user_message, intent, response, confidence_score, was_corrected, was_escalated from get_training_dataset(p_model_name => 'flat') order by 2;
 select source, count(*) from ai_training_data where model_name = 'flat' group by 1;
+-- rows of the table itself, as another database or its REST interface gives them, keep their labels
+insert into ai_training_data (user_message, ai_response, detected_intent, correct_intent, correct_response, corrected_by_human,
+  confidence_score, escalated, category, quality_score, model_name) values
+  ('seis', 'sí', 'a', null, null, false, 70, true, 'c', 4, 'rows'), ('siete', 'sí', 'a', 'b', 'no', true, 80, false, null, null, 'rows'),
+  ('ocho', null, 'a', null, null, false, null, false, null, null, 'rows'), ('nueve', 'sí', 'a', null, null, false, 5, false, null, 1, 'rows'),
+  ('diez', 'sí', 'a', null, null, false, 5, false, null, 1, 'rows');
+update ai_training_data set dataset_status = 'rejected' where user_message = 'nueve' and model_name = 'rows';
+update ai_training_data set intent_correct = false where user_message = 'diez' and model_name = 'rows';
+select import_training_dataset(p_items => (select jsonb_agg(to_jsonb(d) order by d.user_message) from ai_training_data d
+  where d.model_name = 'rows'), p_model_name => 'rows again') - 'report' as result;
+select user_message, intent, response, confidence_score, category, was_corrected, was_escalated
+from get_training_dataset(p_model_name => 'rows again') order by 1;
+select count(*) from (
+  select user_message, intent, response, confidence_score, category, was_corrected, was_escalated from get_training_dataset(p_model_name => 'rows')
+  except
+  select user_message, intent, response, confidence_score, category, was_corrected, was_escalated
+  from get_training_dataset(p_model_name => 'rows again')) x;
+select import_training_dataset(array[i], p_model_name => 'parts') #>> '{report,0,error}' as error
+from unnest(array['{"text": "x", "detected_intent": ["a"]}', '{"text": "x", "correct_intent": "a", "corrected_by_human": 1}']) i;
+delete from ai_training_data where model_name in ('rows', 'rows again');
 select import_training_dataset(array['{"text": "uno", "intent": "a"}', '', null, '  '], p_model_name => 'empty lines');
 select import_training_dataset('{}', p_model_name => 'nothing');
 select count(*) from ai_models where model_name = 'nothing';

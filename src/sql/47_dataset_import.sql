@@ -1,7 +1,7 @@
 -- A dataset from lines of text.
 
 -- One object of an import as (text, intent, ...), or what is wrong with it. Known are the lines that the exports write,
--- and flat objects with the columns' names.
+-- and flat objects with the names of get_training_dataset() or of the table itself, where what a person said comes first.
 create function @extschema@.retrain_import_item(
   p_item jsonb,
   out user_message text,
@@ -13,6 +13,7 @@ create function @extschema@.retrain_import_item(
   out quality_score integer,
   out corrected boolean,
   out escalated boolean,
+  out rejected boolean,
   out error text)
   language plpgsql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -41,16 +42,19 @@ begin
     where m.value ->> 'role' = 'assistant' order by m.place limit 1;
   else
     user_message := coalesce(p_item ->> 'user_message', p_item ->> 'text');
-    response := coalesce(p_item ->> 'response', p_item ->> 'ai_response');
+    response := coalesce(p_item ->> 'response', p_item ->> 'correct_response', p_item ->> 'ai_response');
   end if;
   -- As a correction is read: an intent of nothing but blanks is none.
-  intent := nullif(btrim(coalesce(p_item ->> 'intent', p_item ->> 'label', v_metadata ->> 'intent'), E' \t\r\n'), '');
+  intent := nullif(btrim(coalesce(p_item ->> 'intent', p_item ->> 'label', p_item ->> 'correct_intent',
+    case when p_item -> 'intent_correct' is distinct from 'false' then p_item ->> 'detected_intent' end,
+    v_metadata ->> 'intent'), E' \t\r\n'), '');
   category := nullif(coalesce(p_item ->> 'category', v_metadata ->> 'category'), '');
   product_name := coalesce(p_item ->> 'product_name', v_metadata ->> 'productName');
   v_confidence := coalesce(p_item ->> 'confidence_score', p_item ->> 'confidence');
   v_quality := coalesce(p_item ->> 'quality_score', v_metadata ->> 'qualityScore');
 
-  foreach v_name in array array['text', 'user_message', 'intent', 'label', 'response', 'ai_response', 'category', 'product_name']
+  foreach v_name in array array['text', 'user_message', 'intent', 'label', 'correct_intent', 'detected_intent', 'response',
+    'correct_response', 'ai_response', 'category', 'product_name']
   loop
     if error is null and jsonb_typeof(p_item -> v_name) in ('object', 'array') then
       error := format('"%s" is not text but %s', v_name, jsonb_typeof(p_item -> v_name));
@@ -84,7 +88,7 @@ begin
   elsif v_quality !~ '^[1-5]$' then
     error := '"quality_score" is not a whole number from 1 to 5';
   end if;
-  foreach v_flag in array array['was_corrected', 'was_escalated'] loop
+  foreach v_flag in array array['was_corrected', 'was_escalated', 'corrected_by_human', 'escalated'] loop
     if error is null and p_item ? v_flag and jsonb_typeof(p_item -> v_flag) not in ('boolean', 'null') then
       error := format('"%s" is not true or false', v_flag);
     end if;
@@ -92,8 +96,11 @@ begin
   if error is null then
     confidence_score := round(v_confidence::numeric)::integer;
     quality_score := v_quality::integer;
-    corrected := coalesce((p_item ->> 'was_corrected')::boolean, false);
-    escalated := coalesce((p_item ->> 'was_escalated')::boolean, false);
+    corrected := coalesce((p_item ->> 'was_corrected')::boolean,
+      (p_item ->> 'corrected_by_human')::boolean and p_item ->> 'correct_intent' is not null, false);
+    escalated := coalesce((p_item ->> 'was_escalated')::boolean, (p_item ->> 'escalated')::boolean, false);
+    -- A duplicate's text is none that was rejected.
+    rejected := p_item ->> 'dataset_status' is not distinct from 'rejected' and p_item ->> 'duplicate_of' is null;
   end if;
 end
 $function$;
@@ -182,10 +189,10 @@ begin
       select x.id, x.user_message, x.response, x.intent, case when x.corrected then x.intent end,
         x.corrected and x.intent is not null, case when x.corrected and x.intent is not null then clock_timestamp() end,
         x.confidence_score, x.category, x.product_name, x.quality_score, x.escalated, p_source, p_model_name,
-        case when x.corrected and x.intent is not null then 'reviewed' else 'pending' end
+        case when x.rejected then 'rejected' when x.corrected and x.intent is not null then 'reviewed' else 'pending' end
       from unnest(v_good) g (item)
       cross join lateral jsonb_to_record(g.item) x (id uuid, user_message text, intent text, response text, category text,
-        product_name text, confidence_score integer, quality_score integer, corrected boolean, escalated boolean)
+        product_name text, confidence_score integer, quality_score integer, corrected boolean, escalated boolean, rejected boolean)
       -- The last line first: lines carry no time, exports begin with the newest, and of several labels of one text the row
       -- that is stamped last is the newest.
       order by (g.item ->> 'line')::integer desc
