@@ -63,6 +63,24 @@ select m, retrain_categorise(retrain_words(m)) as category
 from unnest(array['preciooo', '¿q vale?', '¿a cómo está el kilo?', '¿cuántoooo?', 'XXXL', 'www.tienda.mx']) m;
 \a
 
+-- praise, agreement and sales that are denied in more words than one, and what only looks like it
+truncate said restart identity;
+insert into said (message) values
+  ('no está muy bien'), ('no me parece muy buena idea'), ('eso no es correcto'), ('incorrecto'), ('no quedó bien'), ('no me parece bueno'),
+  ('jamás me gustó'), ('no sirven para nada'), ('no nos sirvió'), ('no vamos a comprar'), ('no está muy claro'), ('nada claro'),
+  ('no creo que vaya a comprarlo'), ('no sé si me interesa'), ('no estoy segura si lo compro'), ('no me llegó el link'),
+  ('no encuentro el enlace'), ('jamás lo quiero'), ('ni me interesa'),
+  ('no me parece mal'), ('no solo me gusta, me encanta'), ('no cabe duda'), ('no sé cómo comprarlo'), ('no, todo bien'),
+  ('no era tan caro, lo quiero'), ('nada, todo claro'), ('nunca vi algo tan bueno, gracias'),
+  ('I am not going to buy it'), ('I''m not going to pay'), ('never liked it'), ('I wouldn’t like that'), ('isnt great'), ('That wasn''t right'),
+  ('that is incorrect'), ('not very helpful'), ('I don''t think I''ll buy it'), ('I no longer want to buy it'), ('I cant pay'),
+  ('I didn''t want to buy that'), ('I didn''t get the link'), ('the link doesn''t work'), ('not sure I want it'),
+  ('not sure how to pay'), ('why not, sounds good'), ('not a problem, great'), ('I never knew, thanks'), ('no rush, I want to buy it');
+\a
+select s.message, j.quality_score, j.was_successful
+from said s, retrain_judge(retrain_words(s.message)) j order by s.place;
+\a
+
 select record_interaction('¿tienen cursos?', 'Sí, de piano.', 'cursos', 90) as id \gset
 select evaluate_interaction(:'id', 'PERFECTO, lo quiero');
 select quality_score, was_successful, user_feedback, evaluated_at is not null as evaluated, dataset_status, intent_correct

@@ -54,6 +54,8 @@ values
     'no son malas|nada mal|menos mal|no * preocup*|no hay problema|ningun problema|sin problema*|no tengo problema*|'
     'ya no tengo problema*|no pasa nada|sin duda*|no hay duda*|no hay ninguna duda|ninguna duda|no tengo duda*|'
     'no tengo mas duda*|no me queda* duda*|no me queda* mas duda*|cualquier duda|'
+    'no me parece mal|no me parece mala|no me parece malo|no solo me gust*|no solo me encant*|no solo nos gust*|'
+    'no cabe duda*|no cabe ninguna duda|'
     'no ta mal|no tan mal|no hay bronca*|no hay drama*|no hay rollo*', 4, null, 'es',
     'sounds like a refusal, is none', true),
   (2, 50, 'not bad|not too bad|not that bad|no problem*|no worries|no doubt|without * doubt|can''t complain', 4, null, 'en',
@@ -62,12 +64,19 @@ values
     'aclar* mi* duda*|aclar* la* duda*|aclar* todas * duda*|duda resuelta|dudas resueltas|duda aclarada|dudas aclaradas', 5,
     null, 'es', 'a doubt that is gone', true),
   (3, 100, 'no me gust*|no * me gust*|no me ha gustado|no nos gust*|nunca * gust*|tampoco * gust*|no creo que * gust*|'
-    'no me encant*|no nos encant*|no me sirv*|no * sirve|no sirve|no quier*|no lo quier*|no la quier*|no los quier*|'
+    'no me encant*|no nos encant*|no me sirv*|no * sirv*|no sirv*|no quier*|no lo quier*|no la quier*|no los quier*|'
     'no las quier*|no queremos|no lo queremos|no la queremos|no es lo que|no era lo que|no funcion*|no * funcion*|'
     'no esta bien|no * esta bien|no va bien|no me parece bien|no muy bien|no tan bien|no del todo bien|no * queda bien|'
     'nada bien|nada buen*|no es bueno|no es buena|no es muy buen*|no muy buen*|no es tan buen*|no tan buen*|no es perfecto|'
     'no esta perfecto|nada perfecto|no es genial|no es excelente|no me ayud*|no * ayud*|gracias por nada|mal|mala|malo|'
     'no me convenc*|no me late|no me copa|no me cuadra|no me cierra|no me mola|no mola|no jala|no * jala|no anda|no me anda|'
+    'no * muy bien|no * muy buen*|no me parece muy bien|no me parece muy buen*|no me parece buen*|'
+    'no me parece correct*|no es correct*|no era correct*|no son correct*|no esta correct*|incorrect*|no fue bien|'
+    'no fue buen*|no me fue bien|no estuvo bien|no estuvo buen*|no quedo bien|no quedo buen*|no salio bien|'
+    'no salio buen*|no suena bien|no suena buen*|no se ve bien|no se ve buen*|no esta buen*|no estan buen*|'
+    'no era buen*|no son buen*|no fue perfect*|no fue excelente|no fue genial|no estuvo genial|no es fantastic*|'
+    'no es chever*|no esta chever*|no esta chid*|nada excelente*|nada genial*|nada chever*|jamas * gust*|'
+    'jamas me encant*|nada me gust*|ni me gust*|no me re gust*|no me re encant*|'
     'malas|malos|malisim*|pesim*|horrible|terrible|fatal|inutil|porqueria*|estaf*|peor', 1, null, 'es', 'refusals',
     true),
   (4, 100, 'don''t like|do not like|dont like|didn''t like|did not like|didnt like|don''t love|do not love|doesn''t work|'
@@ -75,16 +84,30 @@ values
     'didn''t help|did not help|not help*|not good|no good|isn''t good|wasn''t good|not so good|not very good|not that good|'
     'not great|isn''t great|wasn''t great|not so great|not very great|not that great|not perfect|far from perfect|not ok|'
     'not okay|not happy|not what i|not right|isn''t right|not correct|isn''t correct|thanks for nothing|'
+    'isn''t perfect|isn''t ok|isn''t okay|isn''t fine|isn''t very good|isn''t that good|isn''t so good|'
+    'isn''t very help*|isnt good|isnt great|isnt right|isnt correct|wasn''t right|wasn''t correct|wasn''t perfect|'
+    'wasn''t very good|wasn''t that good|wasn''t very help*|wasnt good|wasnt great|wasnt right|wasnt correct|'
+    'not really good|not very help*|not so help*|not that help*|not really help*|not fine|not all right|not alright|'
+    'not excellent|not amazing|not awesome|not wonderful|not fantastic|not brilliant|far from good|far from great|'
+    'far from excellent|incorrect|never like|never liked|not liked|didn''t love|did not love|didnt love|'
+    'wouldn''t like|wouldnt like|would not like|don''t really like|do not really like|dont really like|'
+    'don''t really love|'
     'thank you for nothing|useless|bad|terrible|horrible|awful|worst|worse|wrong|scam', 1, null, 'en', 'refusals', true),
   (5, 200, 'no entiend*|no * entiend*|no entendi|no comprend*|confus*|estoy confundid*|me confunde*|no se|no lo se|duda|'
     'dudas|no estoy segur*|no esta claro|no * claro|no me queda claro|no me quedo claro|no lo tengo claro|no estoy de acuerdo|'
     'no estamos de acuerdo|no gracias|no muchas gracias|gracias pero no|no me interes*|no nos interes*|no * interesa|'
     'no estoy interesad*|no estamos interesad*|no por ahora|ahora no|todavia no|ya no|no voy a|no lo voy a|no la voy a|'
     'no los voy a|no las voy a|no creo|mejor no|claro que no|por supuesto que no|obvio que no|nop|nel|nah|'
+    'no vamos a|no lo vamos a|no la vamos a|no los vamos a|no las vamos a|no estoy list*|no estamos list*|'
+    'no te entend*|no le entend*|no * muy clar*|no me qued* muy clar*|no es clar*|no fue clar*|no fuiste clar*|'
+    'nada claro|nada clara|jamas lo quier*|jamas voy a|jamas vamos a|'
     'no grax|no * grax|no cacho|ni idea', 2, null, 'es',
     'not understood, not wanted', true),
   (6, 200, 'don''t understand|do not understand|dont understand|didn''t understand|don''t get it|confus*|not sure|unsure|'
     'don''t know|do not know|dont know|unclear|not clear|no thanks|no thank you|not interested|not now|not yet|not really|'
+    'not going to|don''t think|do not think|dont think|not exactly|not quite|not very clear|not so clear|'
+    'not that clear|isn''t clear|isnt clear|wasn''t clear|no longer want|no longer interested|didn''t want|'
+    'did not want|didnt want|never want*|wouldn''t want|wouldnt want|would not want|don''t really want|'
     'nope|doubt|doubts', 2, null, 'en', 'not understood, not wanted', true),
   (7, 300, 'perfect*|excelent*|genial*|gracias|me gusta|me gustan|me gusto|me gustaron|me ha gustado|me han gustado|'
     'nos gusta|nos gustan|nos gusto|nos ha gustado|me encanta|me encantan|me encanto|me encantaron|nos encanta|nos encanto|'
@@ -108,12 +131,24 @@ values
     'no la quier*|no los quier*|no las quier*|no lo queremos|no la queremos|no me interes*|no nos interes*|no * interesa|'
     'no estoy interesad*|no estamos interesad*|no me lo llev*|no me la llev*|no gracias|no muchas gracias|gracias pero no|'
     'tampoco|nunca voy a|nunca compr*|nunca * compr*|jamas compr*|jamas * compr*|ni loco|ni loca|claro que no|'
+    'no vamos a|no * vamos a|no creo|no se si|no estoy segur*|no estamos segur*|no estoy list*|no estamos list*|'
+    'no * el link|no * * el link|no * el enlace|no * * el enlace|no * enlace|no enlace|jamas voy a|jamas vamos a|'
+    'jamas lo quier*|jamas me interes*|nada me interes*|ni me interes*|'
     'voy a pensar*|voy a ver|voy a mirar|voy a devolver*|voy a reclamar*|voy a denunciar*|voy a cancelar*|'
     'voy a poner una queja|ya no|obvio que no|nel|nah|no grax|no * grax|no me convenc*|no me late|'
     'no me copa|no jala|no * jala|no anda|no me anda|no funcion*|no * funcion*|no abre|no * abre|no carga|no * carga',
     null, false, 'es', 'no sale', true),
   (14, 100, 'don''t buy|not buy*|not * buy|can''t buy|cannot buy|wouldn''t buy|never buy|not pay*|not * pay|don''t want|'
     'do not want|dont want|won''t|will not|wont|not going to|not interested|no thanks|no thank you|think about it|cannot pay|'
+    'cant buy|cant pay|can''t purchase|cant purchase|cannot purchase|couldn''t buy|couldnt buy|couldn''t pay|'
+    'couldnt pay|couldn''t purchase|unable to|refuse to|didn''t buy|didnt buy|didn''t pay|didnt pay|didn''t purchase|'
+    'didnt purchase|don''t pay|dont pay|dont buy|don''t purchase|dont purchase|wouldnt buy|wouldn''t pay|wouldnt pay|'
+    'wouldn''t purchase|wouldn''t want|wouldnt want|would not want|didn''t want|didnt want|did not want|never want*|'
+    'never pay*|never purchas*|never interested|no longer|not purchas*|not * purchas*|not sure i|not sure if|'
+    'not sure about|not sure we|don''t think|do not think|dont think|don''t really|do not really|dont really|'
+    'didn''t get|didnt get|did not get|didn''t receive|didnt receive|did not receive|can''t find|cant find|'
+    'cannot find|couldn''t find|can''t open|cant open|cannot open|doesn''t work|does not work|doesnt work|'
+    'didn''t work|did not work|isn''t working|isnt working|not work*|'
     'can''t pay|no link|not * link', null, false, 'en', 'no sale', true),
   (15, 300, 'comprar*|compro|compra|compramos|pagar|pago|link|enlace|metodo|metodos|voy a|lo quiero|la quiero|los quiero|'
     'las quiero|lo queremos|la queremos|los queremos|las queremos|me interesa*|nos interesa*|estoy interesad*|'
