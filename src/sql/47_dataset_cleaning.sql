@@ -14,10 +14,14 @@ declare
   c_longest constant integer := 5000;
   c_shown constant integer := 100;
   v_checked bigint;
-  v_empty uuid[];
-  v_long uuid[];
-  v_duplicates uuid[];
+  v_empty bigint;
+  v_long bigint;
+  v_duplicates bigint;
+  v_ids uuid[];
+  v_seen timestamptz[];
   v_kept uuid[];
+  v_kept_seen timestamptz[];
+  v_unchanged uuid[];
   v_conflicts jsonb;
   v_conflicting bigint;
   v_rejected bigint := 0;
@@ -29,7 +33,7 @@ begin
   end if;
 
   with labelled as (
-    select l.id, l.human, l.reviewed, l.labelled_at, l.created_at, l.text_key, l.intent,
+    select l.id, l.human, l.reviewed, l.labelled_at, l.created_at, l.text_key, l.intent, l.label_changed_at,
       case
         when l.text_key = @extschema@.retrain_text_key('') then 'empty'
         when char_length(l.user_message) > c_longest then 'long'
@@ -37,18 +41,25 @@ begin
     from @extschema@.ai_labelled_data l
     where l.model_name = p_model_name
   ), ranked as (
-    select l.*, row_number() over w as place, first_value(l.id) over w as kept
+    select l.*, row_number() over w as place, first_value(l.id) over w as first_id,
+      first_value(l.label_changed_at) over w as first_seen
     from labelled l
     window w as (
       partition by l.fault, l.text_key, l.intent
       order by l.human desc, l.reviewed desc, l.labelled_at desc, l.created_at desc, l.id)
+  ), judged as (
+    select r.*, r.fault is not null or r.place > 1 as rejected,
+      case when r.fault is null then r.first_id end as kept, case when r.fault is null then r.first_seen end as kept_seen
+    from ranked r
   )
-  select count(*), coalesce(array_agg(r.id) filter (where r.fault = 'empty'), '{}'),
-    coalesce(array_agg(r.id) filter (where r.fault = 'long'), '{}'),
-    coalesce(array_agg(r.id order by r.id) filter (where r.fault is null and r.place > 1), '{}'),
-    array_agg(r.kept order by r.id) filter (where r.fault is null and r.place > 1)
-  into v_checked, v_empty, v_long, v_duplicates, v_kept
-  from ranked r;
+  select count(*), count(*) filter (where j.fault = 'empty'), count(*) filter (where j.fault = 'long'),
+    count(*) filter (where j.fault is null and j.rejected),
+    array_agg(j.id order by j.id) filter (where j.rejected),
+    array_agg(j.label_changed_at order by j.id) filter (where j.rejected),
+    array_agg(j.kept order by j.id) filter (where j.rejected),
+    array_agg(j.kept_seen order by j.id) filter (where j.rejected)
+  into v_checked, v_empty, v_long, v_duplicates, v_ids, v_seen, v_kept, v_kept_seen
+  from judged j;
 
   with conflicts as (
     select l.text_key, min(left(l.user_message, 300)) as text,
@@ -65,23 +76,33 @@ begin
 
   if not p_dry_run then
     perform @extschema@.retrain_require_level(p_model_name, 'reviewer');
+    -- Others go on working. A row that somebody has corrected since it was read is nobody's duplicate, nor are those of a
+    -- row that is no longer what it was, or gone: they stay for the next time.
+    select array_agg(k.id) into v_unchanged
+    from (
+      select d.id, d.label_changed_at
+      from @extschema@.ai_training_data d
+      where d.model_name = p_model_name and d.id in (select u.id from unnest(v_kept) u (id))
+      order by d.id
+      for share of d
+    ) k
+    join (select distinct u.id, u.seen from unnest(v_kept, v_kept_seen) u (id, seen)) s
+      on s.id = k.id and s.seen = k.label_changed_at;
     update @extschema@.ai_training_data d
     set dataset_status = 'rejected', duplicate_of = x.kept
-    from (
-      select u.id, null::uuid from unnest(v_empty || v_long) u (id)
-      union all
-      select u.id, u.kept from unnest(v_duplicates, v_kept) u (id, kept)
-    ) x (id, kept)
-    where d.model_name = p_model_name and d.id = x.id;
+    from unnest(v_ids, v_seen, v_kept) x (id, seen, kept)
+    left join unnest(v_unchanged) u (id) on u.id = x.kept
+    where d.model_name = p_model_name and d.id = x.id and d.label_changed_at = x.seen
+      and (x.kept is null or u.id is not null);
     get diagnostics v_rejected = row_count;
   end if;
   return jsonb_build_object(
     'model_name', p_model_name,
     'dry_run', p_dry_run,
     'checked', v_checked,
-    'duplicates', cardinality(v_duplicates),
-    'empty', cardinality(v_empty),
-    'too_long', cardinality(v_long),
+    'duplicates', v_duplicates,
+    'empty', v_empty,
+    'too_long', v_long,
     'removed', v_rejected,
     'remaining', v_checked - v_rejected,
     'conflicting_texts', v_conflicting,
