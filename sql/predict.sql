@@ -158,5 +158,10 @@ set pg_retrain.cache_size = 0;
 select p.predicted_intent from ai_model_versions v, predict_intent('el recibo', v.model_name, p_version_id => v.id) p order by v.id;
 reset pg_retrain.cache_size;
 
+-- where rounding makes all intents as probable, the answer is among the best all the same
+select train('even', p_config => '{"c": 1e-8, "calibration": "none"}') is not null as trained;
+select m, predicted_intent, top_intents ? predicted_intent as has_the_answer
+from unnest('{el paquete,el recibo,la talla}'::text[]) m, predict_intent(m, 'even', 1);
+
 drop function train;
 drop extension pg_retrain;

@@ -74,10 +74,14 @@ static Datum top_intents(const Answer& answer, int top) {
     const int wanted = top < n ? top : n;
     auto* order = static_cast<int*>(palloc(sizeof(int) * (wanted + 1)));
     int kept = 0;
-    for (int k = 0; k < n; ++k) {  // insertion into the short list of the best, ties by class
-      if (wanted == 0 || (kept == wanted && !(p[k] > p[order[kept - 1]]))) continue;
+    // The answer comes first where rounding has made another intent as probable, then ties go by class.
+    const auto before = [&](int a, int b) {
+      return p[a] > p[b] || (p[a] == p[b] && a == static_cast<int>(answer.best));
+    };
+    for (int k = 0; k < n; ++k) {  // insertion into the short list of the best
+      if (wanted == 0 || (kept == wanted && !before(k, order[kept - 1]))) continue;
       int at = kept < wanted ? kept++ : kept - 1;
-      for (; at > 0 && p[k] > p[order[at - 1]]; --at) order[at] = order[at - 1];
+      for (; at > 0 && before(k, order[at - 1]); --at) order[at] = order[at - 1];
       order[at] = k;
     }
     for (int i = 0; i < kept; ++i)
