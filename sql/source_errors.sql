@@ -64,6 +64,8 @@ select attempt('select ''a'' as text, ''b'' as intent, 0 as weight');
 select attempt('select ''a'' as text, ''b'' as intent, -1::numeric as weight');
 select attempt('select ''a'' as text, ''b'' as intent, ''NaN''::float8 as weight');
 select attempt('select ''a'' as text, ''b'' as intent, ''inf''::float4 as weight');
+select attempt('select ''a'' as text, ''b'' as intent, 1e39::float8 as weight');
+select attempt('select ''a'' as text, ''b'' as intent, 1e-300::float8 as weight');
 select attempt('select ''a'' as text, ''b'' as intent, ''held out'' as split');
 select attempt('select ''a'' as text, repeat(''b'', 1025) as intent');
 select attempt('select ''a'' as text, repeat(''b'', 1000000) as intent');

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <tuple>
@@ -99,6 +100,15 @@ void Dataset::Add(const LabelledMessage& message, const Stop& stop) {
     throw Error(ErrorCode::kInvalidParameter, "weight of a row is not a positive number",
                 "weight " + std::to_string(message.weight) + " of the message \"" + Shortened(message.text) + "\"",
                 "give every row a weight above 0");
+  // Weights are held in single precision.
+  const auto weight = static_cast<float>(message.weight);
+  if (!(weight > 0 && std::isfinite(weight))) {
+    char given[32];
+    std::snprintf(given, sizeof given, "%g", message.weight);
+    throw Error(ErrorCode::kInvalidParameter, "weight of a row is too large or too small",
+                std::string("weight ") + given + " of the message \"" + Shortened(message.text) + "\"",
+                "give every row a weight between 1e-30 and 1e30");
+  }
   if (message.label.size() > kMaxLabelBytes)
     throw Error(ErrorCode::kLimitExceeded, "intent name is too long",
                 std::to_string(message.label.size()) + " bytes, at most " + std::to_string(kMaxLabelBytes) + ": \"" +
@@ -111,7 +121,7 @@ void Dataset::Add(const LabelledMessage& message, const Stop& stop) {
                  message.label.size(),
                  batch.embeddings.size(),
                  config_.embedding_column.empty() ? 0 : message.embedding.size(),
-                 static_cast<float>(message.weight),
+                 weight,
                  SplitByName(message),
                  message.human,
                  message.reviewed,
