@@ -103,6 +103,13 @@ select status, training_samples, validation_samples, test_samples from train_int
     case when n <= 5 then 'test' when n <= 10 then 'dev' else 'train' end as split, timestamp '2026-01-01' as created_at
   from n $$);
 
+\echo blanks around an intent or a split, such as those of char(n), are no part of it
+select status, training_samples, test_samples, total_intents from train_intent_model('padded', p_source => $$
+  select 'text ' || n as text, case n % 4 when 0 then 'even' when 2 then E' even\n' else 'odd' end::char(10) as intent,
+    case when n <= 5 then 'test' else 'train' end::char(10) as split
+  from generate_series(1, 40) n $$);
+select labels from ai_model_versions where model_name = 'padded';
+
 \echo as the caller: rights, search_path, temporary tables
 create role regress_retrain_trainer;
 select grant_retrain_access('regress_retrain_trainer', 'trainer') ->> 'success';

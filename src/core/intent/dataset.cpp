@@ -37,10 +37,19 @@ constexpr size_t kRowCost = 16;
 
 constexpr size_t kFirstSlots = 1024;
 
+// Without the blanks around it: they are no part of a name, and a column of type char(n) pads with them.
+std::string_view Trimmed(std::string_view name) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const size_t first = name.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return name.substr(first, name.find_last_not_of(kBlanks) - first + 1);
+}
+
 int8_t SplitByName(const LabelledMessage& message) {
-  if (message.split.empty()) return kNoSplit;
+  const std::string_view split = Trimmed(message.split);
+  if (split.empty()) return kNoSplit;
   for (const auto& entry : kSplitNames)
-    if (message.split == entry.name) return static_cast<int8_t>(entry.split);
+    if (split == entry.name) return static_cast<int8_t>(entry.split);
   throw Error(ErrorCode::kInvalidParameter, "split of a row is not known",
               "split \"" + Shortened(message.split) + "\" of the message \"" + Shortened(message.text) + "\"",
               "use train, validation or test");
@@ -109,16 +118,17 @@ void Dataset::Add(const LabelledMessage& message, const Stop& stop) {
                 std::string("weight ") + given + " of the message \"" + Shortened(message.text) + "\"",
                 "give every row a weight between 1e-30 and 1e30");
   }
-  if (message.label.size() > kMaxLabelBytes)
+  const std::string_view label = Trimmed(message.label);
+  if (label.size() > kMaxLabelBytes)
     throw Error(ErrorCode::kLimitExceeded, "intent name is too long",
-                std::to_string(message.label.size()) + " bytes, at most " + std::to_string(kMaxLabelBytes) + ": \"" +
-                    Shortened(message.label) + "\"",
+                std::to_string(label.size()) + " bytes, at most " + std::to_string(kMaxLabelBytes) + ": \"" +
+                    Shortened(label) + "\"",
                 "shorten the intent's name");
   Batch& batch = *batch_;
   Batch::Row row{batch.texts.size(),
                  message.text.size(),
                  batch.labels.size(),
-                 message.label.size(),
+                 label.size(),
                  batch.embeddings.size(),
                  config_.embedding_column.empty() ? 0 : message.embedding.size(),
                  weight,
@@ -128,7 +138,7 @@ void Dataset::Add(const LabelledMessage& message, const Stop& stop) {
                  message.created_at,
                  message.labelled_at != kNoTime ? message.labelled_at : message.created_at};
   batch.texts += message.text;
-  batch.labels += message.label;
+  batch.labels += label;
   batch.embeddings.insert(batch.embeddings.end(), message.embedding.begin(),
                           message.embedding.begin() + static_cast<ptrdiff_t>(row.embedding_size));
   batch.rows.push_back(row);
@@ -227,7 +237,7 @@ void Dataset::Keep(size_t waiting) {
   const Batch& batch = *batch_;
   const Batch::Row& from = batch.rows[waiting];
   const std::string_view label = batch.label(from);
-  if (from.blank || label.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+  if (from.blank || label.empty()) {
     ++ignored_;
     return;
   }
