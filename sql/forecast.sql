@@ -108,6 +108,17 @@ select status from train_forecast('feasts', 'select ds, y from days where ds < d
   '{"holidays": "feast", "horizon": 28}');
 select round(max(yhat) filter (where ds::date in (select ds from feast)) - avg(yhat) filter (where ds::date not in (select ds from feast))) > 100 as holiday
 from forecast('feasts', 60, '{0.8}');
+-- The effect of a holiday is all there, although methods that know of no holidays forecast noisy values as well.
+create table noisy as
+select date '2022-11-01' + n as ds, 100 + (n * 7919 + n * n % 1009 * 31) % 41 / 2.0 + case when f.ds is not null then 60 else 0 end as y
+from generate_series(0, 760) n left join feast f on f.ds = date '2022-11-01' + n;
+select status, metrics #> '{used_methods,ets}' as smoothed from train_forecast('noisy', 'select * from noisy', '{"holidays": "feast"}');
+select round(avg(yhat) filter (where ds::date in (select ds from feast)) - avg(yhat) filter (where ds::date not in (select ds from feast))) between 50 and 70 as effect
+from forecast('noisy', 60, '{}');
+select status, metrics #> '{used_methods,ets}' as smoothed
+from train_forecast('noisy weeks', 'select date_trunc(''week'', ds) as ds, sum(y) as y from noisy where ds >= ''2022-11-07'' and ds < ''2024-11-25'' group by 1', '{"holidays": "feast"}');
+select round(avg(yhat) filter (where is_feast) - avg(yhat) filter (where not is_feast)) between 40 and 80 as effect
+from (select yhat, exists (select from feast f where f.ds >= w.ds and f.ds < w.ds + interval '7 days') as is_feast from forecast('noisy weeks', 12, '{}') w) x;
 select status from train_forecast('promoted', 'select ds, y, promotion from days where ds < date ''2024-12-01''',
   '{"holidays": "select ds, holiday from feast", "regressors": ["promotion"], "methods": ["regression"]}');
 select round((avg(yhat) filter (where mod(ds::date - date '2022-11-01', 4) = 3) - avg(yhat) filter (where mod(ds::date - date '2022-11-01', 4) = 0))::numeric / 8) as promotion

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/forecast/adjusted.h"
 #include "core/forecast/ets.h"
 #include "core/forecast/intermittent.h"
 #include "core/forecast/naive.h"
@@ -203,6 +204,27 @@ TEST(Simplex, FindsTheValleyOfRosenbrock) {
   EXPECT_NEAR(x[0], 0.5, 1e-6);
 }
 
+// A method that knows of no holidays forecasts the series without their effects, which join its forecasts.
+TEST(Adjusted, GivesTheEffectsBack) {
+  const std::vector<double> plain = {10, 20, 10, 20}, x = {1, 0, 1, 1};
+  Adjusted adjusted({5}, std::make_unique<SeasonalNaive>(SeasonalNaive::Fit(plain, 2)));
+  EXPECT_EQ(adjusted.method(), ForecastMethod::kSeasonalNaive);
+  EXPECT_EQ(Ask(adjusted, 4, {x, 1}), (std::vector<double>{15, 20, 15, 25}));
+  adjusted.Update(36, {x, 1});  // 31 without the effect
+  EXPECT_EQ(Ask(adjusted, 2, {x, 1}), (std::vector<double>{25, 31}));
+}
+
+TEST(Adjusted, HoldsNoMethodWithEffectsOfItsOwn) {
+  for (const ForecastMethod method : {ForecastMethod::kAdjusted, ForecastMethod::kRegression}) {
+    ByteWriter out;
+    out.Put(uint32_t{0});
+    out.Put(static_cast<uint8_t>(method));
+    const std::vector<uint8_t> bytes = out.Take();
+    ByteReader in(bytes);
+    EXPECT_THROW(DecodeForecaster(ForecastMethod::kAdjusted, in), Error);
+  }
+}
+
 // Every method's state read back forecasts the same.
 TEST(Forecasters, SurviveBeingStored) {
   std::vector<double> x(200, 0.5);
@@ -217,19 +239,21 @@ TEST(Forecasters, SurviveBeingStored) {
   all.push_back(std::make_unique<Mean>(Mean::Fit(Nile())));
   all.push_back(std::make_unique<Intermittent>(Intermittent::Fit(std::vector<double>{0, 0, 3, 0, 0, 1})));
   all.push_back(std::make_unique<Regression>(Regression::Fit(AirPassengers(), {x, 1}, {{{12, 6}}, 25, true})));
+  all.push_back(std::make_unique<Adjusted>(std::vector<double>{40},
+                                           std::make_unique<SeasonalNaive>(SeasonalNaive::Fit(AirPassengers(), 12))));
   for (const auto& forecaster : all) {
     forecaster->Update(400, {x, 1});
     ByteWriter out;
     forecaster->Encode(out);
     const std::vector<uint8_t> bytes = out.Take();
     ByteReader in(bytes);
-    const auto read = DecodeForecaster(forecaster->method(), in);
+    const auto read = DecodeForecaster(forecaster->stored_as(), in);
     EXPECT_TRUE(in.empty());
     EXPECT_EQ(read->method(), forecaster->method());
     EXPECT_EQ(Ask(*read, 30, {x, 1}), Ask(*forecaster, 30, {x, 1})) << NameOf(forecaster->method());
     for (size_t size = 0; size < bytes.size(); ++size) {
       ByteReader cut(std::span<const uint8_t>(bytes).first(size));
-      EXPECT_THROW(DecodeForecaster(forecaster->method(), cut), Error);
+      EXPECT_THROW(DecodeForecaster(forecaster->stored_as(), cut), Error);
     }
   }
 }

@@ -1,6 +1,7 @@
 // Names of the methods, and a stored state read back as the method that it is of.
 #include "core/forecast/forecaster.h"
 
+#include "core/forecast/adjusted.h"
 #include "core/forecast/decode.h"
 #include "core/forecast/ets.h"
 #include "core/forecast/intermittent.h"
@@ -28,6 +29,8 @@ const char* NameOf(ForecastMethod method) {
       return "intermittent";
     case ForecastMethod::kMean:
       return "mean";
+    case ForecastMethod::kAdjusted:
+      return "adjusted";
   }
   return "unknown";
 }
@@ -49,6 +52,8 @@ std::unique_ptr<Forecaster> DecodeForecaster(ForecastMethod method, ByteReader& 
       return Intermittent::Decode(in);
     case ForecastMethod::kMean:
       return Mean::Decode(in);
+    case ForecastMethod::kAdjusted:
+      return Adjusted::Decode(in);
   }
   CorruptedState("forecasting method " + std::to_string(static_cast<int>(method)));
 }

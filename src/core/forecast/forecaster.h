@@ -26,6 +26,7 @@ enum class ForecastMethod : uint8_t {
   kRegression = 6,
   kIntermittent = 7,
   kMean = 8,
+  kAdjusted = 9,  // another method and effects that it does not know of (adjusted.h); no method to ask for
 };
 inline constexpr int kForecastMethods = 8;
 const char* NameOf(ForecastMethod method);
@@ -45,6 +46,10 @@ class Forecaster {
  public:
   virtual ~Forecaster() = default;
   virtual ForecastMethod method() const noexcept = 0;
+  // What the stored state begins with.
+  virtual ForecastMethod stored_as() const noexcept { return method(); }
+  // Columns of `x` that it uses; 0: none, whatever they are.
+  virtual uint32_t exogenous_columns() const noexcept { return 0; }
   // Takes in the value of the next step; `x` starts with that step. Methods without exogenous columns ignore it.
   virtual void Update(double y, const Exogenous& x = {}) = 0;
   // Fills `out` with the expected values of the next out.size() steps; `x` starts with the first of them.

@@ -76,7 +76,7 @@ std::vector<uint8_t> EncodeForecastSeries(const ForecastSeriesParts& series) {
   out.PutArray(std::span<const double>(info.last_regressors));
   out.Put(static_cast<uint8_t>(series.members.size()));
   for (const ForecastMember& member : series.members) {
-    out.Put(static_cast<uint8_t>(member.forecaster->method()));
+    out.Put(static_cast<uint8_t>(member.forecaster->stored_as()));
     out.Put(member.weight);
     member.forecaster->Encode(out);
   }
@@ -315,9 +315,9 @@ SeriesForecast ForecastModel::Forecast(uint32_t series, uint32_t horizon, std::s
     const auto method = static_cast<ForecastMethod>(in.Get<uint8_t>());
     const double weight = GetFinite(in);
     const auto forecaster = DecodeForecaster(method, in);
-    if (method == ForecastMethod::kRegression &&
-        static_cast<const Regression&>(*forecaster).exogenous_columns() != columns)
-      CorruptedState("a regression on other columns than the model has");
+    if ((method == ForecastMethod::kRegression || method == ForecastMethod::kAdjusted) &&
+        forecaster->exogenous_columns() != columns)
+      CorruptedState("effects of other columns than the model has");
     forecaster->Forecast(values, Exogenous{rows, columns});
     for (uint32_t h = 0; h < horizon; ++h) forecast.yhat[h] += weight * values[h];
   }

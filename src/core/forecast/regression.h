@@ -49,7 +49,8 @@ class Regression final : public Forecaster {
   void Encode(ByteWriter& out) const override;
   static std::unique_ptr<Regression> Decode(ByteReader& in);
 
-  uint32_t exogenous_columns() const noexcept { return static_cast<uint32_t>(exogenous_.size()); }
+  uint32_t exogenous_columns() const noexcept override { return static_cast<uint32_t>(exogenous_.size()); }
+  const std::vector<double>& exogenous() const noexcept { return exogenous_; }
 
  private:
   friend class RegressionFit;

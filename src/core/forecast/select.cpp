@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/math.h"
+#include "core/forecast/adjusted.h"
 #include "core/forecast/intermittent.h"
 #include "core/forecast/naive.h"
 #include "core/forecast/theta.h"
@@ -49,7 +50,7 @@ void SortByAicc(std::vector<EtsFit>& fits) {
 
 }  // namespace
 
-enum SeriesFitter::Stage : int { kStart, kShapes, kOthers, kRegression, kRoll, kRefit, kDone };
+enum SeriesFitter::Stage : int { kStart, kEffects, kShapes, kOthers, kRegression, kRoll, kRefit, kDone };
 
 struct SeriesFitter::Candidate {
   ForecastMethod method;
@@ -73,7 +74,18 @@ bool SeriesFitter::Advance() {
   switch (stage_) {
     case kStart:
       Begin();
-      if (stage_ != kDone) stage_ = shapes_.empty() ? kOthers : kShapes;
+      if (stage_ == kDone) break;
+      if (adjusts_)
+        stage_ = kEffects;
+      else
+        ChooseShapes();
+      break;
+    case kEffects:
+      if (!FitEffects()) break;
+      if (origins_.empty())
+        ChooseShapes();
+      else
+        BeginRefit();
       break;
     case kShapes:
     case kRefit:
@@ -105,14 +117,12 @@ bool SeriesFitter::Advance() {
     case kRoll:
       Roll();
       HoldOut();
-      stage_ = options_.held_out_only ? kDone : kRefit;
-      // A head of few seasons may have missed what the whole series shows: the shapes are then tried again.
-      if (!shapes_.empty() && y_.size() < 6 * static_cast<size_t>(season_)) {
-        head_ = y_.size();
-        shapes_ = EtsShapes(y_, season_);
-        fits_.clear();
-        next_shape_ = 0;
-      }
+      if (options_.held_out_only)
+        stage_ = kDone;
+      else if (adjusts_)
+        stage_ = kEffects;
+      else
+        BeginRefit();
       break;
     default:
       break;
@@ -160,15 +170,48 @@ void SeriesFitter::Begin() {
     head_ = std::min(n - std::max<size_t>(2, std::min<size_t>(horizon_, n / 6)), enough);
   horizon_ = static_cast<uint32_t>(std::min<size_t>(horizon_, n - head_));
   use_terms_ = options_.regression && head_ >= 20 && Allows(ForecastMethod::kRegression);
+  adjusts_ = use_terms_ && x_.columns > 0 && !intermittent_;
+}
+
+// Of the head, or of the whole series when the methods have been compared. True when done.
+bool SeriesFitter::FitEffects() {
+  if (pending_ == nullptr) pending_ = BeginRegression(origins_.empty() ? y_.first(head_) : y_, false);
+  if (!pending_->Advance()) return false;
+  effects_ = std::exchange(pending_, nullptr)->Take().exogenous();
+  plain_.assign(y_.begin(), y_.end());
+  for (size_t t = 0; t < plain_.size(); ++t)
+    plain_[t] -= EffectOf(effects_, x_.values.subspan(t * x_.columns, x_.columns));
+  return true;
+}
+
+std::span<const double> SeriesFitter::Plain() const { return effects_.empty() ? y_ : std::span<const double>(plain_); }
+
+std::unique_ptr<Forecaster> SeriesFitter::WithEffects(std::unique_ptr<Forecaster> forecaster) const {
+  if (effects_.empty()) return forecaster;
+  return std::make_unique<Adjusted>(effects_, std::move(forecaster));
+}
+
+void SeriesFitter::ChooseShapes() {
   if (Allows(ForecastMethod::kEts) && !intermittent_) {
-    shapes_ = EtsShapes(y_.first(head_).last(std::min(head_, kSmoothed)), season_);
+    shapes_ = EtsShapes(Plain().first(head_).last(std::min(head_, kSmoothed)), season_);
   } else if (intermittent_ && Allows(ForecastMethod::kEts)) {
     shapes_ = {EtsShape{}};
   }
+  stage_ = shapes_.empty() ? kOthers : kShapes;
+}
+
+void SeriesFitter::BeginRefit() {
+  stage_ = kRefit;
+  // A head of few seasons may have missed what the whole series shows: the shapes are then tried again.
+  if (shapes_.empty() || y_.size() >= 6 * static_cast<size_t>(season_)) return;
+  head_ = y_.size();
+  shapes_ = EtsShapes(Plain(), season_);
+  fits_.clear();
+  next_shape_ = 0;
 }
 
 void SeriesFitter::FitShape() {
-  const auto y = y_.first(head_).last(std::min(head_, kSmoothed));
+  const auto y = Plain().first(head_).last(std::min(head_, kSmoothed));
   fits_.push_back(FitEts(y, season_, shapes_[next_shape_++], kSearch));
 }
 
@@ -190,16 +233,16 @@ std::unique_ptr<Forecaster> SeriesFitter::FitMethod(ForecastMethod method, std::
   }
 }
 
-std::unique_ptr<RegressionFit> SeriesFitter::BeginRegression(std::span<const double> y) const {
+std::unique_ptr<RegressionFit> SeriesFitter::BeginRegression(std::span<const double> y, bool logarithm) const {
   RegressionOptions regression;
   for (const SeasonTerms& terms : options_.terms)
     if (static_cast<double>(y.size()) >= 2 * terms.period) regression.seasons.push_back(terms);
-  regression.logarithm = relative_;
+  regression.logarithm = logarithm;
   return std::make_unique<RegressionFit>(y, x_, regression);
 }
 
 void SeriesFitter::FitOthers() {
-  const auto y = y_.first(head_);
+  const auto y = Plain().first(head_);
   double best_aicc = 0;
   const EtsFit* trendless = FitOfRole(fits_, Role::kTrendless);
   if (const EtsFit* best = FitOfRole(fits_, Role::kBest)) {
@@ -211,12 +254,13 @@ void SeriesFitter::FitOthers() {
   for (const Role role : {Role::kBest, Role::kDamped, Role::kTrendless}) {
     const EtsFit* fit = FitOfRole(fits_, role);
     if (fit == nullptr || (intermittent_ && role != Role::kBest)) continue;
-    Candidate candidate{ForecastMethod::kEts, role, std::make_unique<Ets>(*fit), *fit, akaike(*fit), 1, {}};
+    Candidate candidate{
+        ForecastMethod::kEts, role, WithEffects(std::make_unique<Ets>(*fit)), *fit, akaike(*fit), 1, {}};
     candidates_.push_back(std::move(candidate));
   }
   const auto add = [&](ForecastMethod method, double prior) {
     if (!Allows(method)) return;
-    candidates_.push_back({method, Role::kOther, FitMethod(method, y), {}, prior, prior, {}});
+    candidates_.push_back({method, Role::kOther, WithEffects(FitMethod(method, y)), {}, prior, prior, {}});
   };
   if (intermittent_) {
     add(ForecastMethod::kIntermittent, 1);
@@ -230,7 +274,7 @@ void SeriesFitter::FitOthers() {
   if (use_terms_) {
     const double prior = x_.columns > 0 ? 1 : kNoLikelihood;
     candidates_.push_back({ForecastMethod::kRegression, Role::kOther, nullptr, {}, prior, prior, {}});
-    pending_ = BeginRegression(y);
+    pending_ = BeginRegression(y_.first(head_), relative_);
   }
   // Asked for by name, or nothing else there is.
   for (const ForecastMethod method : {ForecastMethod::kNaive, ForecastMethod::kDrift, ForecastMethod::kMean}) {
@@ -238,7 +282,8 @@ void SeriesFitter::FitOthers() {
       add(method, kNoLikelihood);
   }
   if (candidates_.empty())
-    candidates_.push_back({ForecastMethod::kNaive, Role::kOther, FitMethod(ForecastMethod::kNaive, y), {}, 1, 1, {}});
+    candidates_.push_back(
+        {ForecastMethod::kNaive, Role::kOther, WithEffects(FitMethod(ForecastMethod::kNaive, y)), {}, 1, 1, {}});
 }
 
 void SeriesFitter::Roll() {
@@ -283,9 +328,9 @@ void SeriesFitter::Roll() {
 void SeriesFitter::Refit() {
   Candidate& candidate = candidates_[next_member_++];
   const size_t n = y_.size();
-  const auto y = y_.last(std::min(n, kSmoothed));
+  const auto y = Plain().last(std::min(n, kSmoothed));
   if (candidate.method == ForecastMethod::kRegression) {
-    if (pending_ == nullptr) pending_ = BeginRegression(y_);
+    if (pending_ == nullptr) pending_ = BeginRegression(y_, relative_);
     if (pending_->Advance())
       candidate.forecaster = std::make_unique<Regression>(std::exchange(pending_, nullptr)->Take());
     else
@@ -293,7 +338,7 @@ void SeriesFitter::Refit() {
     return;
   }
   if (candidate.role == Role::kOther) {
-    candidate.forecaster = FitMethod(candidate.method, y_);
+    candidate.forecaster = WithEffects(FitMethod(candidate.method, Plain()));
     return;
   }
   const bool again = head_ == n;  // all shapes have been fitted to the whole series
@@ -304,7 +349,7 @@ void SeriesFitter::Refit() {
     for (size_t i = 0; i + 1 < next_member_; ++i) {
       if (candidates_[i].role == Role::kOther || !(candidates_[i].fit.shape == candidate.fit.shape)) continue;
       candidate.fit = candidates_[i].fit;  // two roles of one shape
-      candidate.forecaster = std::make_unique<Ets>(candidate.fit);
+      candidate.forecaster = WithEffects(std::make_unique<Ets>(candidate.fit));
       return;
     }
     EtsFit fit = FitEts(y, season_, candidate.fit.shape, kContinue, &candidate.fit);
@@ -315,7 +360,7 @@ void SeriesFitter::Refit() {
     }
     candidate.fit = std::move(fit);
   }
-  candidate.forecaster = std::make_unique<Ets>(candidate.fit);
+  candidate.forecaster = WithEffects(std::make_unique<Ets>(candidate.fit));
 }
 
 double SeriesFitter::Combined(const std::vector<double>& weights, size_t origin, size_t h) const {

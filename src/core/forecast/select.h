@@ -8,6 +8,9 @@
 // with errors in mean absolute (intermittent series: root mean square) terms, and as prior the Akaike weight of an
 // exponential smoothing model among its peers: a model that the likelihood of the whole series is against gets little
 // however well it did on a few values. Combinations beat the choice of one: Bates and Granger (1969); Clemen (1989).
+// Holidays and regressors are known to the regression alone, so the other methods forecast the series without the effects
+// that a regression finds, and get them back (adjusted.h): else their weight would take its share of every effect.
+//
 // The weights of the final model come from all origins; what is reported is measured on the last horizon of values, with
 // the weights and the calibration of the origins before.
 #pragma once
@@ -84,9 +87,12 @@ class SeriesFitter {
 
   bool Allows(ForecastMethod method) const;
   void Begin();
+  bool FitEffects();
+  void ChooseShapes();
+  void BeginRefit();
   void FitShape();
   void FitOthers();
-  std::unique_ptr<RegressionFit> BeginRegression(std::span<const double> y) const;
+  std::unique_ptr<RegressionFit> BeginRegression(std::span<const double> y, bool logarithm) const;
   void Roll();
   void Weigh();
   void HoldOut();
@@ -96,6 +102,9 @@ class SeriesFitter {
   void FallBack(FallbackReason reason);
   std::unique_ptr<Forecaster> FitMethod(ForecastMethod method, std::span<const double> y) const;
   std::vector<double> Weights(bool final) const;
+  // The series as methods without exogenous columns see it, and one of them that was fitted to it.
+  std::span<const double> Plain() const;
+  std::unique_ptr<Forecaster> WithEffects(std::unique_ptr<Forecaster> forecaster) const;
   double Combined(const std::vector<double>& weights, size_t origin, size_t h) const;
 
   std::span<const double> y_;
@@ -105,7 +114,8 @@ class SeriesFitter {
   int stage_ = 0;
   uint32_t season_ = 1, horizon_ = 1;
   size_t head_ = 0, stride_ = 1;
-  bool intermittent_ = false, relative_ = false, use_terms_ = false;
+  bool intermittent_ = false, relative_ = false, use_terms_ = false, adjusts_ = false;
+  std::vector<double> effects_, plain_;  // coefficients of the exogenous columns, y without their effects
   std::vector<EtsShape> shapes_;
   size_t next_shape_ = 0, next_member_ = 0;
   std::vector<EtsFit> fits_;  // of the head
