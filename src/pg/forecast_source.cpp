@@ -161,6 +161,7 @@ static std::string_view text_of(const TimedSource& source, const Column& column,
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a row of %s has no %s", source.argument, name),
                     errhint("leave such rows out, or name them: coalesce(%s, '...')", name)));
   if (column.type == TEXTOID || column.type == VARCHAROID) return utf8_of_text(DatumGetTextP(value));
+  if (column.type == BPCHAROID) return utf8_of_padded(value);
   return utf8_of_cstring(OidOutputFunctionCall(column.output, value));
 }
 

@@ -18,6 +18,12 @@ std::string_view utf8_of_text(text* value) {
 
 std::string_view utf8_of_cstring(const char* value) { return utf8_of_bytes(value, static_cast<int>(strlen(value))); }
 
+std::string_view utf8_of_padded(Datum value) {
+  text* plain = DatumGetTextPP(value);
+  char* const data = VARDATA_ANY(plain);
+  return utf8_of_bytes(data, bpchartruelen(data, static_cast<int>(VARSIZE_ANY_EXHDR(plain))));
+}
+
 text* text_of_utf8(std::string_view utf8) {
   char* converted = pg_any_to_server(utf8.data(), static_cast<int>(utf8.size()), PG_UTF8);
   if (converted == utf8.data()) return cstring_to_text_with_len(utf8.data(), static_cast<int>(utf8.size()));

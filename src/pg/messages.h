@@ -8,6 +8,8 @@
 // The UTF-8 bytes of a text value, detoasted; valid as long as the current memory context.
 std::string_view utf8_of_text(text* value);
 std::string_view utf8_of_cstring(const char* value);
+// Of a char(n), without the blanks that fill it up: they are no part of it, as a cast to text says.
+std::string_view utf8_of_padded(Datum value);
 std::string_view utf8_of_bytes(const char* data, int size);
 
 // A text value in the server's encoding from UTF-8 bytes.

@@ -139,7 +139,9 @@ static double number_of(const RfmSource& source, RfmColumn c, HeapTuple tuple, T
 }
 
 static std::string_view name_of(const RfmSource& source, RfmColumn c, HeapTuple tuple, TupleDesc desc) {
-  return utf8_of_cstring(OidOutputFunctionCall(source.output[c], value_of(source, c, tuple, desc)));
+  const Datum value = value_of(source, c, tuple, desc);
+  if (source.type[c] == BPCHAROID) return utf8_of_padded(value);
+  return utf8_of_cstring(OidOutputFunctionCall(source.output[c], value));
 }
 
 static int64 time_of(const RfmSource& source, HeapTuple tuple, TupleDesc desc) {

@@ -53,6 +53,8 @@ CellType cell_type_of(Oid type) {
     case TEXTOID:
     case VARCHAROID:
       return {CellReader::kText, ColumnKind::kCategory, InvalidOid};
+    case BPCHAROID:
+      return {CellReader::kPadded, ColumnKind::kCategory, InvalidOid};
     default:
       break;
   }
@@ -123,6 +125,9 @@ retrain::Cell cell_of_datum(const CellType& type, Datum value, bool is_null) {
     }
     case CellReader::kText:
       cell.text = utf8_of_text(DatumGetTextPP(value));
+      break;
+    case CellReader::kPadded:
+      cell.text = utf8_of_padded(value);
       break;
     default:
       cell.text = utf8_of_cstring(OidOutputFunctionCall(type.output, value));

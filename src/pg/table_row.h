@@ -22,6 +22,7 @@ enum class CellReader : uint8 {
   kTime,
   kInterval,
   kText,    // text and varchar as they lie there
+  kPadded,  // char(n)
   kOutput,  // other texts, enumerations, uuid: by their output function
   kUnusable,
 };

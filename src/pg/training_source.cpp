@@ -159,6 +159,7 @@ static std::string_view text_column(const Source& source, SourceColumn c, HeapTu
   const Datum value = SPI_getbinval(tuple, desc, source.column[c], &is_null);
   if (is_null) return {};
   if (source.type[c] == TEXTOID || source.type[c] == VARCHAROID) return utf8_of_text(DatumGetTextPP(value));
+  if (source.type[c] == BPCHAROID) return utf8_of_padded(value);
   return utf8_of_cstring(OidOutputFunctionCall(source.output[c], value));
 }
 
