@@ -22,5 +22,11 @@ select count(*) from rfm('select shop as customer_id, day as purchased_at, sales
 select status, training_samples from train_intent_model('said', p_source =>
   'select shop || '' '' || n as text, shop as intent, split from shops', p_config => '{"preset": "classic"}', p_promote => 'always');
 
+-- A class whose name is empty: the same rows in any order give the same bytes.
+create table plans as select n % 5 as a, n * 7919 % 13 as b, (array['', 'x', 'y'])[1 + (n % 5 + n * 7919 % 13) % 3] as plan from generate_series(1, 300) n;
+select status from train_model('plan 1', 'classification', 'select * from plans order by plan, a, b', 'plan', 'logistic_regression');
+select status from train_model('plan 2', 'classification', 'select * from plans order by plan desc, b, a', 'plan', 'logistic_regression');
+select count(*) as versions, count(distinct artifact_sha256) as different from ai_model_versions where model_name like 'plan _';
+
 drop extension pg_retrain;
-drop table shops;
+drop table shops, plans;

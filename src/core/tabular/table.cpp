@@ -150,7 +150,7 @@ void Table::Add(std::span<const Cell> cells, double target, std::string_view tar
       break;
   }
   targets_.push_back(target);
-  const uint64_t target_hash = target_text.empty() ? HashNumber(target) : HashText(target_text);
+  const uint64_t target_hash = target_text.data() == nullptr ? HashNumber(target) : HashText(target_text);
   hash.low += MixBits(target_hash ^ 0x746172676574ull);
   hash.high += MixBits(std::rotl(target_hash, 23) + 0x746172676574ull);
   hashes_.push_back(hash);

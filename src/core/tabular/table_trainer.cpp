@@ -201,7 +201,9 @@ void TableTrainer::Add(std::span<const Cell> cells, const Stop& stop) {
                   "turn such values into null in the query, for example with nullif()");
     }
   }
-  table_->Add(row_, target, text, split_cell_ == kNowhere ? Cell{} : cells[split_cell_]);
+  const bool named = request_.task == TableTask::kClassification;
+  table_->Add(row_, target, named ? std::string_view(text) : std::string_view(),
+              split_cell_ == kNowhere ? Cell{} : cells[split_cell_]);
   if (++unchecked_ < kRowsBetweenChecks) return;
   unchecked_ = 0;
   stop.Poll();
