@@ -28,5 +28,10 @@ select status from train_model('plan 1', 'classification', 'select * from plans 
 select status from train_model('plan 2', 'classification', 'select * from plans order by plan desc, b, a', 'plan', 'logistic_regression');
 select count(*) as versions, count(distinct artifact_sha256) as different from ai_model_versions where model_name like 'plan _';
 
+-- No number as a time is the oldest, as null is: it puts no other row out of order.
+create table visits as select case when n % 10 = 0 then 'NaN' else n::float8 end as at, n % 7 as a, n % 7 * 2 + n % 3 as v from generate_series(1, 1000) n;
+select training_samples, validation_samples, test_samples
+from train_model('visits', 'regression', 'select * from visits order by v, a, at', 'v', 'ridge', '{"split": {"by_time": "at"}}');
+
 drop extension pg_retrain;
-drop table shops, plans;
+drop table shops, plans, visits;

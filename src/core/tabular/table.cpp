@@ -142,8 +142,8 @@ void Table::Add(std::span<const Cell> cells, double target, std::string_view tar
                                                          : HashText(split.text)));
       break;
     case SplitRule::Kind::kTime:
-      split_keys_.push_back(
-          std::bit_cast<uint64_t>(split.is_null ? -std::numeric_limits<double>::infinity() : split.number));
+      split_keys_.push_back(std::bit_cast<uint64_t>(
+          split.is_null || std::isnan(split.number) ? -std::numeric_limits<double>::infinity() : split.number));
       break;
     case SplitRule::Kind::kGiven:
       split_keys_.push_back(PartOf(split, row));
