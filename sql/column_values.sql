@@ -33,5 +33,12 @@ create table visits as select case when n % 10 = 0 then 'NaN' else n::float8 end
 select training_samples, validation_samples, test_samples
 from train_model('visits', 'regression', 'select * from visits order by v, a, at', 'v', 'ridge', '{"split": {"by_time": "at"}}');
 
+-- Names that are numbers of 2^53 or more would be rounded: two could be one.
+create table items as select 9007199254740992 + n % 2 as item, n % 2 * 3 + n % 5 as a, n % 3 as v from generate_series(1, 100) n;
+select train_model('item', 'classification', 'select * from items', 'item', 'logistic_regression');
+select train_model('item', 'regression', 'select * from items', 'v', 'ridge', '{"categorical": ["item"]}');
+select status from train_model('item', 'classification', 'select item::text, a from items', 'item', 'logistic_regression');
+select labels from ai_model_versions where model_name = 'item';
+
 drop extension pg_retrain;
-drop table shops, plans, visits;
+drop table shops, plans, visits, items;

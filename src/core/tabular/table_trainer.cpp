@@ -13,8 +13,9 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr uint32_t kMaxClasses = 1000;
-constexpr double kLargestLeaf = 1e38;     // of a tree, with room for sums in single precision
-constexpr uint64_t kSmallWork = 2000000;  // rows times features
+constexpr double kLargestLeaf = 1e38;          // of a tree, with room for sums in single precision
+constexpr double kRounded = 9007199254740992;  // 2^53: from here on two integers may be one number
+constexpr uint64_t kSmallWork = 2000000;       // rows times features
 // A memory check costs a look at every column.
 constexpr uint64_t kRowsBetweenChecks = 4096;
 
@@ -166,6 +167,10 @@ double TableTrainer::TargetNumber(const Cell& cell, std::string& text) {
     throw Error(ErrorCode::kInvalidParameter, "the target " + Quoted(request_.target) + " is out of range",
                 "row " + std::to_string(n_seen_) + " has an infinite value",
                 "leave such rows out of the query, or cast the column to text");
+  if (kind_of_[target_cell_] == ColumnKind::kNumber && std::abs(cell.number) >= kRounded)
+    throw Error(ErrorCode::kInvalidParameter, "the target " + Quoted(request_.target) + " is out of range",
+                "row " + std::to_string(n_seen_) + " has a number of 2^53 or more, which would be rounded",
+                "cast the column to text");
   text = kind_of_[target_cell_] == ColumnKind::kCategory ? std::string(cell.text)
                                                          : TextOfNumber(cell.number, kind_of_[target_cell_]);
   const uint32_t code = target_texts_.Add(text);
@@ -191,6 +196,10 @@ void TableTrainer::Add(std::span<const Cell> cells, const Stop& stop) {
     if (cell.is_null || !is_feature_[c]) continue;
     if (kind_of_[cell_of_[c]] == ColumnKind::kCategory) {
       if (cell.text.data() == nullptr) {
+        if (std::abs(cell.number) >= kRounded)
+          throw Error(ErrorCode::kInvalidParameter, "column " + Quoted(name_of_[cell_of_[c]]) + " is out of range",
+                      "row " + std::to_string(n_seen_) + " has a number of 2^53 or more, which would be rounded",
+                      "cast the column to text");
         texts.push_back(TextOfNumber(cell.number, ColumnKind::kNumber));
         cell.text = texts.back();
       }
