@@ -40,5 +40,10 @@ select train_model('item', 'regression', 'select * from items', 'v', 'ridge', '{
 select status from train_model('item', 'classification', 'select item::text, a from items', 'item', 'logistic_regression');
 select labels from ai_model_versions where model_name = 'item';
 
+-- More texts than are told apart are not said to be different in every row.
+select w ->> 'code' as code, w ->> 'message' as message
+from train_model('many', 'regression', 'select ''key '' || n % 100001 as key, n % 7 as a, n % 7 + n % 3 as v from generate_series(1, 200002) n', 'v', 'ridge') r,
+  jsonb_array_elements(r.warnings) w;
+
 drop extension pg_retrain;
 drop table shops, plans, visits, items;

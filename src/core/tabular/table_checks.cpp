@@ -172,8 +172,12 @@ std::optional<TableWarning> TableTrainer::IdentifierWarning(const TableColumn& c
   if (present < 20) return std::nullopt;
   const std::string name = "column \"" + Shortened(column.name, 100) + "\"";
   if (column.kind == ColumnKind::kCategory) {
-    const size_t distinct = column.texts.overflowed() ? present : column.texts.size();
-    if (distinct == present || column.texts.overflowed())
+    if (column.texts.overflowed())
+      return TableWarning{
+          "identifier_column", column.name,
+          name + " has more than " + std::to_string(Dictionary::kMaxDistinct) + " different texts and is no feature"};
+    const size_t distinct = column.texts.size();
+    if (distinct == present)
       return TableWarning{"identifier_column", column.name, name + " is different in every row and is no feature"};
     if (distinct > present / 2 && distinct > result_.config.max_categories)
       return TableWarning{"identifier_column", column.name,
