@@ -23,6 +23,11 @@ select experiment_report('empty') ~ 'Nobody has been exposed yet' as says_so;
 select put('empty', 'a', 'control', '{"conversion": 1}'), put('empty', 'b', 'treatment', '{"conversion": 0}');
 select metric, variant, n, mean, stddev, uplift, ci_low, p_value, verdict from get_experiment_results('empty');
 
+-- Too few units for a test of CUPED: the report has no line about it.
+select (create_experiment('first day', p_metrics => '["revenue"]')).name;
+select put('first day', 'a', 'control', '{"revenue": 1}', '{"revenue": 2}'), put('first day', 'b', 'treatment', '{"revenue": 3}', '{"revenue": 1}');
+select experiment_report('first day') ~ 'CUPED' as says_something;
+
 -- ---- Welch: t.test(new, old), t = 1.959006, df = 7.03056 ----
 select (create_experiment('screws', '["old", "new"]', '["length"]', '2026-01-01', '2026-01-31')).name;
 select put('screws', v.variant || i, v.variant, jsonb_build_object('length', v.x[i]))

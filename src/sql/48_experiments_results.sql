@@ -350,7 +350,7 @@ begin
     into v_cuped
     from jsonb_to_recordset(v_results) as r (place bigint, metric text, variant text, cuped_uplift double precision,
       cuped_ci_low double precision, cuped_ci_high double precision, cuped_p_value double precision, variance_reduction double precision)
-    where r.metric = v_metric.name and r.cuped_uplift is not null;
+    where r.metric = v_metric.name and r.cuped_p_value is not null;
     if v_cuped is not null then
       v_parts := v_parts || v_cuped;
     end if;
