@@ -13,7 +13,7 @@ use Test::More;
 
 my $node = new_node('shared', conf => <<'CONF');
 shared_preload_libraries = 'pg_retrain'
-pg_retrain.shared_cache_size = 224kB
+pg_retrain.shared_cache_size = 208kB
 CONF
 my $stats = q{select entries, bytes, pins, capacity from retrain_shared_cache_stats()};
 
@@ -30,7 +30,7 @@ for my $model ([ a => 3 ], [ b => 4 ], [ c => 18 ], [ d => 50 ]) {
     is($node->safe_psql('postgres', "select train('$model->[0]', $model->[1])"), 'completed', "model $model->[0]");
     $size{ $model->[0] } = $node->safe_psql('postgres', "select artifact_bytes from ai_model_versions where model_name = '$model->[0]'");
 }
-my $room = 224 * 1024;
+my $room = 208 * 1024;
 ok($size{a} + $size{b} + 64 < $room && $size{c} < $room && $size{c} + $size{a} > $room && $size{d} > $room,
     "the sizes are what the test needs: $size{a}, $size{b}, $size{c}, $size{d}");
 sub ask { return "select (predict_intent('topic beta', '$_[0]'))::text"; }
@@ -101,7 +101,7 @@ is($node->safe_psql('postgres', $stats), '0|0|0|0', 'and none is shared');
 # A library that is not preloaded finds the memory by its name, and with the size that the first connection asked for.
 SKIP: {
     skip 'shared memory found by name needs PostgreSQL 17', 5 if preload_needed($node);
-    $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\npg_retrain.shared_cache_size = 224kB");
+    $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\npg_retrain.shared_cache_size = 208kB");
     $node->restart;
     like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'not preloaded');
     is($node->safe_psql('postgres', $stats), "1|$size{c}|0|$room", 'and shared');
