@@ -66,26 +66,23 @@ RETRAIN_CLONES void AddRow(float v, const uint8_t* row, uint32_t stride, float* 
 }
 
 template <class Class>
-void AddShort(float v, const uint8_t* row, uint32_t n, float* acc) {
-  const auto* q = reinterpret_cast<const int8_t*>(row + n * sizeof(Class));
-  for (uint32_t i = 0; i < n; ++i) {
-    Class k;
-    std::memcpy(&k, row + i * sizeof k, sizeof k);
-    acc[k] += v * static_cast<float>(q[i]);
-  }
+Class ClassAt(const uint8_t* row, uint32_t i) {
+  Class k;
+  std::memcpy(&k, row + i * sizeof k, sizeof k);
+  return k;
 }
 
-// Whether the classes ascend and are there.
+template <class Class>
+void AddShort(float v, const uint8_t* row, uint32_t n, float* acc) {
+  const auto* q = reinterpret_cast<const int8_t*>(row + n * sizeof(Class));
+  for (uint32_t i = 0; i < n; ++i) acc[ClassAt<Class>(row, i)] += v * static_cast<float>(q[i]);
+}
+
+// Whether the classes ascend, so that the last is the largest, and are there.
 template <class Class>
 bool AreClasses(const uint8_t* row, uint32_t n, uint32_t n_classes) {
-  bool bad = false;
-  Class before = 0;
-  for (uint32_t i = 0; i < n; ++i) {
-    Class k;
-    std::memcpy(&k, row + i * sizeof k, sizeof k);
-    bad |= k >= n_classes || (i > 0 && k <= before);
-    before = k;
-  }
+  bool bad = n > 0 && ClassAt<Class>(row, n - 1) >= n_classes;
+  for (uint32_t i = 1; i < n; ++i) bad |= ClassAt<Class>(row, i) <= ClassAt<Class>(row, i - 1);
   return !bad;
 }
 
