@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -19,6 +20,15 @@ TEST(LaneMath, ExpIsCloseToLibm) {
   EXPECT_EQ(LaneExp(-1e9f), LaneExp(-87.0f));
   EXPECT_LT(LaneExp(-1e9f), 2e-38f);
   EXPECT_EQ(LaneExp(1e9f), LaneExp(88.0f));
+}
+
+TEST(LaneMath, LogIsCloseToLibm) {
+  for (float x = 1.2e-38f; x < 1e38f; x *= 1.0137f) {
+    const double log = std::log(static_cast<double>(x));
+    EXPECT_NEAR(static_cast<double>(LaneLog(x)), log, 2e-7 * std::max(1.0, std::abs(log))) << x;
+  }
+  EXPECT_EQ(LaneLog(1.0f), 0.0f);
+  EXPECT_NEAR(static_cast<double>(LaneLog(1.0f + 0x1p-20f)), 0x1p-20, 1e-12);
 }
 
 TEST(LaneMath, Log1pIsCloseToLibm) {

@@ -101,6 +101,36 @@ TEST_P(LogisticClasses, ReachesTheReferenceOptimum) {
 }
 INSTANTIATE_TEST_SUITE_P(Counts, LogisticClasses, testing::Values(2u, 3u, 17u));
 
+// Where c is large a row's dual is far from a parabola and whole steps would overshoot. Of margins, not of stored weights: those
+// are large here, and so is their rounding.
+TEST(Logistic, ReachesTheOptimumWithLittleRegularisation) {
+  const OwnedProblem p = RandomProblem(40, 4, 3, 31);
+  const std::vector<uint8_t> never(p.size(), kNeverHeldOut);
+  LinearOptions options = Tight(300.0);
+  options.tolerance = 1e-5;
+  options.max_epochs = 5000;
+  options.folds = 2;
+  options.fold_of_row = never;
+  const LargeVector<float> margins = Finish(MakeLogisticFit(p.view(), options)).held_out;
+  const DenseWeights reference = Reference(p, 300.0);
+  for (size_t i = 0; i < p.size(); ++i)
+    for (uint32_t k = 1; k < 3; ++k)
+      EXPECT_NEAR(margins[i * 3 + k] - margins[i * 3], Margin(p, i, k, reference) - Margin(p, i, 0, reference), 0.05)
+          << i;
+}
+
+// Intercepts carry no penalty, however small c is and however little of the cost is theirs.
+TEST(Logistic, InterceptsAreFreeWhereWeightsAreNot) {
+  OwnedProblem p(2, 3);
+  for (int i = 0; i < 90; ++i) p.Add({1, 0}, 0);
+  for (int i = 0; i < 9; ++i) p.Add({0, 1}, 1);
+  p.Add({1, 1}, 2);
+  const std::vector<double> q = Probabilities(p, 0, Fit(p, Tight(1e-6)));
+  EXPECT_NEAR(q[0], 0.90, 1e-3);
+  EXPECT_NEAR(q[1], 0.09, 1e-3);
+  EXPECT_NEAR(q[2], 0.01, 1e-3);
+}
+
 TEST(Logistic, OneFeature) {
   OwnedProblem p(1, 2);
   for (const float x : {0.9f, 0.4f, 0.7f}) p.Add({x}, 0);
@@ -192,7 +222,8 @@ TEST(Logistic, StopEndsTheStep) {
 }
 
 TEST(Logistic, BytesOverflowIsAnError) {
-  EXPECT_GT(LogisticFitBytes(1000, 1000, 150, 5, 2), uint64_t{25} * 1000 * 160 * 4);
+  // weights and distributions of all rows' fit and of two folds'
+  EXPECT_GT(LogisticFitBytes(1000, 1000, 150, 5, 2), uint64_t{3} * 2000 * 160 * 4);
   EXPECT_GT(LogisticFitBytes(1000, 1000, 150, 5, 2), LogisticFitBytes(1000, 1000, 150, 0, 2));
   EXPECT_THROW(LogisticFitBytes(10, uint64_t{1} << 60, 150, 5, 1), Error);
 }

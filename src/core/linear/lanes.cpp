@@ -78,6 +78,51 @@ RETRAIN_INLINE void Add(const SparseEntry* x, size_t n, const typename W::Float*
   for (int p = 0; p < kP; ++p) bias[p] += step[p];
 }
 
+// The margins of `kBlocks` neighbouring blocks of all: enough chains of additions that none waits for another.
+template <class W, int kBlocks>
+RETRAIN_INLINE void MarginsOfBlocks(const SparseEntry* x, size_t n, const LaneRow* weights, size_t stride,
+                                    uint32_t columns, LaneRow* out) {
+  using V = typename W::Float;
+  constexpr int kP = kParts<W> * kBlocks;
+  V sum[kP];
+  const V* bias = reinterpret_cast<const V*>(weights + columns * stride);
+#pragma GCC unroll 16
+  for (int p = 0; p < kP; ++p) sum[p] = bias[p];
+  for (size_t j = 0; j < n; ++j) {
+    const V* w = reinterpret_cast<const V*>(weights + x[j].column * stride);
+    const float v = x[j].value;
+#pragma GCC unroll 16
+    for (int p = 0; p < kP; ++p) sum[p] += w[p] * v;
+  }
+  V* to = reinterpret_cast<V*>(out);
+#pragma GCC unroll 16
+  for (int p = 0; p < kP; ++p) to[p] = sum[p];
+}
+
+template <class W>
+RETRAIN_INLINE void MarginsOfAll(const SparseEntry* x, size_t n, const LaneRow* weights, uint32_t blocks,
+                                 uint32_t columns, LaneRow* out) {
+  uint32_t block = 0;
+  for (; block + 4 <= blocks; block += 4) MarginsOfBlocks<W, 4>(x, n, weights + block, blocks, columns, out + block);
+  for (; block + 2 <= blocks; block += 2) MarginsOfBlocks<W, 2>(x, n, weights + block, blocks, columns, out + block);
+  if (block < blocks) MarginsOfBlocks<W, 1>(x, n, weights + block, blocks, columns, out + block);
+}
+
+template <class W>
+RETRAIN_INLINE void AddToAll(const SparseEntry* x, size_t n, const LaneRow* steps, LaneRow* weights, uint32_t blocks,
+                             uint32_t columns) {
+  using V = typename W::Float;
+  const size_t parts = size_t{blocks} * kParts<W>;
+  const V* step = reinterpret_cast<const V*>(steps);
+  for (size_t j = 0; j < n; ++j) {
+    V* w = reinterpret_cast<V*>(weights + size_t{x[j].column} * blocks);
+    const float v = x[j].value;
+    for (size_t p = 0; p < parts; ++p) w[p] += step[p] * v;
+  }
+  V* bias = reinterpret_cast<V*>(weights + size_t{columns} * blocks);
+  for (size_t p = 0; p < parts; ++p) bias[p] += step[p];
+}
+
 template <class W>
 RETRAIN_INLINE float LargestLane(const typename W::Float* parts) {
   using V = typename W::Float;
@@ -195,12 +240,16 @@ RETRAIN_INLINE void Score(const LaneScored* batch, size_t n, const LaneRow* weig
 
 #ifdef RETRAIN_AVX2
 #define RETRAIN_TARGET __attribute__((target("avx2")))
-RETRAIN_TARGET void MarginsWide(const SparseEntry* x, size_t n, const LaneRow* weights, uint32_t columns,
-                                LaneRow* out) {
-  Margins<Wide>(x, n, weights, columns, reinterpret_cast<Float8*>(out));
-}
 RETRAIN_TARGET void AddWide(const SparseEntry* x, size_t n, const LaneRow* step, LaneRow* weights, uint32_t columns) {
   Add<Wide>(x, n, reinterpret_cast<const Float8*>(step), weights, columns);
+}
+RETRAIN_TARGET void MarginsOfAllWide(const SparseEntry* x, size_t n, const LaneRow* weights, uint32_t blocks,
+                                     uint32_t columns, LaneRow* out) {
+  MarginsOfAll<Wide>(x, n, weights, blocks, columns, out);
+}
+RETRAIN_TARGET void AddToAllWide(const SparseEntry* x, size_t n, const LaneRow* steps, LaneRow* weights,
+                                 uint32_t blocks, uint32_t columns) {
+  AddToAll<Wide>(x, n, steps, weights, blocks, columns);
 }
 RETRAIN_TARGET void ScoreWide(const LaneScored* batch, size_t n, const LaneRow* weights, uint32_t columns,
                               uint32_t lanes) {
@@ -215,11 +264,12 @@ bool HasWide() { return __builtin_cpu_supports("avx2") != 0; }
 
 }  // namespace
 
-void LaneMargins(std::span<const SparseEntry> x, const LaneRow* weights, uint32_t columns, LaneRow& out) {
+void LaneMarginsOfAll(std::span<const SparseEntry> x, const LaneRow* weights, uint32_t columns, uint32_t blocks,
+                      LaneRow* out) {
 #ifdef RETRAIN_AVX2
-  if (HasWide()) return MarginsWide(x.data(), x.size(), weights, columns, &out);
+  if (HasWide()) return MarginsOfAllWide(x.data(), x.size(), weights, blocks, columns, out);
 #endif
-  Margins<Narrow>(x.data(), x.size(), weights, columns, reinterpret_cast<Float4*>(&out));
+  MarginsOfAll<Narrow>(x.data(), x.size(), weights, blocks, columns, out);
 }
 
 void LaneScore(std::span<const LaneScored> batch, const LaneRow* weights, uint32_t columns, uint32_t lanes) {
@@ -234,6 +284,14 @@ void LaneAdd(std::span<const SparseEntry> x, const LaneRow& step, LaneRow* weigh
   if (HasWide()) return AddWide(x.data(), x.size(), &step, weights, columns);
 #endif
   Add<Narrow>(x.data(), x.size(), reinterpret_cast<const Float4*>(&step), weights, columns);
+}
+
+void LaneAddToAll(std::span<const SparseEntry> x, const LaneRow* steps, LaneRow* weights, uint32_t columns,
+                  uint32_t blocks) {
+#ifdef RETRAIN_AVX2
+  if (HasWide()) return AddToAllWide(x.data(), x.size(), steps, weights, blocks, columns);
+#endif
+  AddToAll<Narrow>(x.data(), x.size(), steps, weights, blocks, columns);
 }
 
 void SvmVisit(const SvmLanes& lanes, std::span<const uint32_t> batch, size_t following, float* violations) {

@@ -24,20 +24,27 @@ static_assert(sizeof(LaneRow) == 64);
 
 constexpr uint32_t BlockCount(uint32_t n_classes) { return (n_classes + kLanes - 1) / kLanes; }
 
-// out = weights[columns] + sum_j x_j weights[j]; weights has columns + 1 rows, the last one is the bias.
-void LaneMargins(std::span<const SparseEntry> x, const LaneRow* weights, uint32_t columns, LaneRow& out);
-
 // A row to score, and where its margins go: `lanes` floats.
 struct LaneScored {
   std::span<const SparseEntry> x;
   float* to;
 };
 
-// The margins of many rows, as LaneMargins(), of the first `lanes` classes.
+// The margins weights[columns] + sum_j x_j weights[j] of many rows, of the first `lanes` classes; weights has columns + 1 rows, the
+// last one is the bias.
 void LaneScore(std::span<const LaneScored> batch, const LaneRow* weights, uint32_t columns, uint32_t lanes);
 
 // weights[j] += x_j * step for every feature of x, and weights[columns] += step.
 void LaneAdd(std::span<const SparseEntry> x, const LaneRow& step, LaneRow* weights, uint32_t columns);
+
+// Several blocks of 16 classes at once: weights has columns + 1 times `blocks` rows, those of one feature side by side, the
+// biases last. out[b] = bias[b] + sum_j x_j weights[j][b].
+void LaneMarginsOfAll(std::span<const SparseEntry> x, const LaneRow* weights, uint32_t columns, uint32_t blocks,
+                      LaneRow* out);
+
+// weights[j][b] += x_j * steps[b] for every feature of x, and the biases += steps.
+void LaneAddToAll(std::span<const SparseEntry> x, const LaneRow* steps, LaneRow* weights, uint32_t columns,
+                  uint32_t blocks);
 
 // Constants of one training row in the dual of the SVM: D_ii = 1/(2 C_i) and 1/Q_ii with Q_ii = x_i.x_i + 1 + D_ii, for
 // the lanes whose class is not the row's ("other") and for the one whose class is ("own").

@@ -19,14 +19,14 @@ LinearWeights EmptyWeights(uint32_t n_features, uint32_t n_classes) {
   return out;
 }
 
-void StoreBlock(const LaneRow* weights, uint32_t block, LinearWeights& out) {
+void StoreBlock(const LaneRow* weights, size_t stride, uint32_t block, LinearWeights& out) {
   const uint32_t first = block * kLanes;
   const uint32_t lanes = std::min(kLanes, out.n_classes - first);
   LaneRow largest{}, inverse{};
-  for (uint32_t j = 0; j < out.n_features; ++j)
-    for (uint32_t l = 0; l < lanes; ++l) largest.at[l] = std::max(largest.at[l], std::fabs(weights[j].at[l]));
+  for (size_t j = 0; j < out.n_features; ++j)
+    for (uint32_t l = 0; l < lanes; ++l) largest.at[l] = std::max(largest.at[l], std::fabs(weights[j * stride].at[l]));
   for (uint32_t l = 0; l < lanes; ++l) {
-    const float bias = weights[out.n_features].at[l];
+    const float bias = weights[out.n_features * stride].at[l];
     if (!std::isfinite(largest.at[l]) || !std::isfinite(bias))
       throw Error(ErrorCode::kInternal, "training produced weights that are not finite", {},
                   "check the features for values of very different size");
@@ -37,10 +37,10 @@ void StoreBlock(const LaneRow* weights, uint32_t block, LinearWeights& out) {
   }
   // 1.5 * 2^23: adding and subtracting it rounds to the nearest integer, ties to even, for |x| <= 2^22.
   constexpr float kRoundShift = 12582912.0f;
-  for (uint32_t j = 0; j < out.n_features; ++j) {
-    int8_t* q = out.q.data() + static_cast<size_t>(j) * out.stride + first;
+  for (size_t j = 0; j < out.n_features; ++j) {
+    int8_t* q = out.q.data() + j * out.stride + first;
     for (uint32_t l = 0; l < lanes; ++l) {
-      const float rounded = (weights[j].at[l] * inverse.at[l] + kRoundShift) - kRoundShift;
+      const float rounded = (weights[j * stride].at[l] * inverse.at[l] + kRoundShift) - kRoundShift;
       q[l] = static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));
     }
   }

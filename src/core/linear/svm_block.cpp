@@ -138,7 +138,7 @@ Resumable SvmBlock::Run() {
   }
   part_ = AllRows();
   for (Resumable settle = Settle(tolerance, loose); !settle.Resume();) co_await Pause{};
-  StoreBlock(weights_.data(), block_, shared_.weights);
+  StoreBlock(weights_.data(), 1, block_, shared_.weights);
   ListSupport();
   if (options.keep_duals) KeepDuals();
   ++shared_.fits_done;
