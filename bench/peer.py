@@ -95,22 +95,32 @@ def union_features():
     )
 
 
-def sklearn_recipe(features, jobs):
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.pipeline import make_pipeline
+def linear_svc():
     from sklearn.svm import LinearSVC
 
-    svm = LinearSVC(C=1, class_weight="balanced", random_state=42)
-    return make_pipeline(features, CalibratedClassifierCV(svm, cv=5, n_jobs=jobs))
+    return LinearSVC(C=1, class_weight="balanced", random_state=42)
 
 
-def run_sklearn(prefix, features, jobs, fit_only):
+def logistic_regression():
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=1, class_weight="balanced", max_iter=1000)
+
+
+def sklearn_recipe(features, classifier, jobs):
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(features, CalibratedClassifierCV(classifier, cv=5, n_jobs=jobs))
+
+
+def run_sklearn(prefix, features, classifier, jobs, fit_only):
     import joblib
     import numpy
 
     texts, intents = load(prefix, "train")
     intents = numpy.array(intents)
-    pipeline = sklearn_recipe(features, jobs)
+    pipeline = sklearn_recipe(features, classifier, jobs)
     before = resident_mb("VmRSS")
     start = time.perf_counter()
     # Threads, not processes: the solver releases the interpreter lock and one process' peak memory says it all.
@@ -250,9 +260,10 @@ def main():
     peer, prefix = sys.argv[1:3]
     fit_only = "--fit-only" in sys.argv[3:]
     runners = {
-        "sklearn-classic": lambda: run_sklearn(prefix, classic_features(), None, fit_only),
-        "sklearn-classic-2": lambda: run_sklearn(prefix, classic_features(), 2, fit_only),
-        "sklearn-union": lambda: run_sklearn(prefix, union_features(), None, fit_only),
+        "sklearn-classic": lambda: run_sklearn(prefix, classic_features(), linear_svc(), None, fit_only),
+        "sklearn-classic-2": lambda: run_sklearn(prefix, classic_features(), linear_svc(), 2, fit_only),
+        "sklearn-logistic": lambda: run_sklearn(prefix, classic_features(), logistic_regression(), None, fit_only),
+        "sklearn-union": lambda: run_sklearn(prefix, union_features(), linear_svc(), None, fit_only),
         "fasttext": lambda: run_fasttext(prefix, fit_only),
         "liblinear": lambda: run_liblinear(prefix, fit_only),
         "liblinear-features": lambda: write_liblinear_features(prefix),

@@ -17,7 +17,14 @@ import statistics
 import warnings
 
 from compare import SCORE_SQL, TITLES, psql
-from peer import calibration_error_by_chance, classic_features, expected_calibration_error, sklearn_recipe, union_features
+from peer import (
+    calibration_error_by_chance,
+    classic_features,
+    expected_calibration_error,
+    linear_svc,
+    sklearn_recipe,
+    union_features,
+)
 
 OURS = {"classic": "pg_retrain, preset classic", "default": "pg_retrain, preset default"}
 THEIRS = {
@@ -64,7 +71,7 @@ def theirs(features, dealt):
 
     train = [(text, intent) for text, intent, split in dealt if split == "train"]
     test = [(text, intent) for text, intent, split in dealt if split == "test"]
-    recipe = sklearn_recipe(features(), 1)
+    recipe = sklearn_recipe(features(), linear_svc(), 1)
     recipe.fit([text for text, _ in train], numpy.array([intent for _, intent in train]))
     probabilities = recipe.predict_proba([text for text, _ in test])
     best = probabilities.argmax(axis=1)
