@@ -9,9 +9,10 @@
 
 namespace {
 
-bool Write(const std::string& path, uint32_t networks) {
+bool Write(const std::string& path, const std::string& classifier, uint32_t networks) {
   retrain::TrainingRequest request;
   request.memory_budget = 1ull << 30;
+  request.config.classifier = classifier;
   request.config.networks = networks;
   request.config.hidden_units = 16;
   retrain::IntentTrainer trainer(std::move(request));
@@ -32,5 +33,8 @@ bool Write(const std::string& path, uint32_t networks) {
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const std::string directory = argv[1];
-  return Write(directory + "/state", 0) && Write(directory + "/networks", 2) ? 0 : 1;
+  return Write(directory + "/state", "linear_svc", 0) && Write(directory + "/logistic", "logistic_regression", 0) &&
+                 Write(directory + "/networks", "linear_svc", 2)
+             ? 0
+             : 1;
 }

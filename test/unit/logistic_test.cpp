@@ -1,6 +1,9 @@
 // Multinomial logistic regression against closed forms, its own optimality condition and its promises.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "core/base/error.h"
 #include "core/linear/linear.h"
 #include "core/linear/problem.h"
@@ -209,6 +212,85 @@ TEST(Logistic, ClassesWithoutRowsOrWithOneRow) {
   const std::vector<double> q = Probabilities(p, 0, Fit(p, {}));
   EXPECT_GT(q[0], 0.5);
   EXPECT_LT(q[3], 0.01);
+}
+
+// What a fit leaves: the largest of each row's distribution, and the intercepts.
+TEST(Logistic, DualsAreTheLargestOfEachDistribution) {
+  const OwnedProblem p = RandomProblem(60, 6, 7, 32);
+  LinearOptions options = Tight();
+  EXPECT_FALSE(MakeLogisticFit(p.view(), options)->TakeDuals().has_value());
+  options.keep_duals = true;
+  const auto fit = MakeLogisticFit(p.view(), options);
+  Finish(*fit);
+  const DenseWeights w = Dequantise(fit->TakeWeights());
+  const std::optional<DualSolution> duals = fit->TakeDuals();
+  ASSERT_TRUE(duals.has_value());
+  ASSERT_EQ(duals->begin.size(), p.size() + 1);
+  ASSERT_EQ(duals->intercepts.size(), 7u);
+  for (size_t i = 0; i < p.size(); ++i) {
+    const std::vector<double> q = Probabilities(p, i, w);
+    std::vector<double> sorted = q;
+    std::sort(sorted.rbegin(), sorted.rend());
+    ASSERT_EQ(duals->begin[i + 1] - duals->begin[i], 4u);
+    double sum = 0, largest = 0;
+    for (uint64_t e = duals->begin[i]; e < duals->begin[i + 1]; ++e) {
+      const DualSolution::Entry& entry = duals->entries[e];
+      if (e > duals->begin[i]) {
+        EXPECT_GT(entry.label, duals->entries[e - 1].label);
+      }
+      EXPECT_NEAR(static_cast<double>(entry.alpha), q[entry.label], 0.01);
+      sum += static_cast<double>(entry.alpha);
+    }
+    for (size_t k = 0; k < 4; ++k) largest += sorted[k];
+    EXPECT_NEAR(sum, largest, 0.02);
+  }
+}
+
+// From the solution of a problem without some rows, those are scored as that solution reads them, and the new optimum is reached.
+TEST(Logistic, StartsFromTheSolutionOfOtherRows) {
+  OwnedProblem p = RandomProblem(80, 6, 3, 33);
+  for (size_t i = 0; i < p.size(); ++i) p.folds.push_back(i % 20 == 7 ? 0 : 1);
+  const OwnedProblem known = WithoutFold(p, 0);
+  LinearOptions options = Tight();
+  options.keep_duals = true;
+  const auto fit = MakeLogisticFit(known.view(), options);
+  Finish(*fit);
+  const std::optional<DualSolution> duals = fit->TakeDuals();
+  DualSolution start;
+  start.intercepts = duals->intercepts;
+  std::vector<uint32_t> fresh;
+  size_t at = 0;
+  for (size_t i = 0; i < p.size(); ++i) {
+    if (p.folds[i] == 0) {
+      fresh.push_back(static_cast<uint32_t>(i));
+    } else {
+      for (uint64_t e = duals->begin[at]; e < duals->begin[at + 1]; ++e) start.entries.push_back(duals->entries[e]);
+      ++at;
+    }
+    start.begin.push_back(start.entries.size());
+  }
+  options.start = &start;
+  options.fresh_rows = fresh;
+  const FitResult result = Finish(MakeLogisticFit(p.view(), options), 1, 1000);
+  const DenseWeights before = Reference(known, 1.0);
+  ASSERT_EQ(result.held_out.size(), fresh.size() * 3);
+  for (size_t h = 0; h < fresh.size(); ++h)
+    for (uint32_t k = 1; k < 3; ++k)
+      EXPECT_NEAR(result.held_out[h * 3 + k] - result.held_out[h * 3],
+                  Margin(p, fresh[h], k, before) - Margin(p, fresh[h], 0, before), 0.02);
+  ExpectSameProbabilities(p, Dequantise(result.weights), Reference(p, 1.0), 0.01);
+  // The same few passes come nearer to it than from nothing.
+  options.max_epochs = 3;
+  const double best = Objective(p, Reference(p, 1.0), 1.0);
+  const DenseWeights early = Dequantise(Finish(MakeLogisticFit(p.view(), options)).weights);
+  options.start = nullptr;
+  options.fresh_rows = {};
+  const DenseWeights cold = Dequantise(Finish(MakeLogisticFit(p.view(), options)).weights);
+  EXPECT_LT(Objective(p, early, 1.0) - best, 0.5 * (Objective(p, cold, 1.0) - best));
+
+  start.intercepts.pop_back();
+  options.start = &start;
+  EXPECT_THROW(MakeLogisticFit(p.view(), options), Error);
 }
 
 TEST(Logistic, StopEndsTheStep) {

@@ -78,6 +78,19 @@ std::vector<NetworkSquares> Squares() {
   return {{{{1, 2}, {3, 4, 5}}, {{6, 7, 8}, {9, 10}}, {11, 12, 13}, {14, 15}}, {{{1}, {2}}, {{3}, {4}}, {5}, {6}}};
 }
 
+TEST(TrainingState, KeepsInterceptsThatTheDualsDoNotDetermine) {
+  TrainingState state = Example();
+  EXPECT_TRUE(DecodeTrainingState(EncodeTrainingState(state)).duals.intercepts.empty());
+  state.duals.intercepts = {1, -2, 4};
+  const TrainingState read = DecodeTrainingState(EncodeTrainingState(state));
+  EXPECT_EQ(read.duals.intercepts, state.duals.intercepts);
+  // Label d went and c came.
+  const std::vector<uint64_t> rows{10};
+  const std::vector<uint32_t> labels{0};
+  const std::vector<std::string> names{"a", "b", "c"};
+  EXPECT_EQ(RestartFrom(read, rows, labels, names).start.intercepts, (std::vector<float>{1, -2, 1}));
+}
+
 TEST(TrainingState, KeepsWhatNetworksGoOnFrom) {
   TrainingState state = Example();
   EXPECT_TRUE(DecodeTrainingState(EncodeTrainingState(state)).networks.empty());
@@ -151,6 +164,8 @@ TEST(TrainingState, WhatDoesNotAddUpIsRefused) {
   refused([](TrainingState& s) { s.duals.entries[1].label = 0; });
   refused([](TrainingState& s) { s.duals.entries[1].label = 3; });
   refused([](TrainingState& s) { s.duals.entries[1].alpha = -1; });
+  refused([](TrainingState& s) { s.duals.intercepts = {1, 2}; });
+  refused([](TrainingState& s) { s.duals.intercepts = {1, 2, NAN}; });
   refused([](TrainingState& s) { s.calibration.kind = static_cast<CalibrationKind>(3); });
   refused([](TrainingState& s) { s.calibration = Sigmoids(), s.calibration.slope.pop_back(); });
   refused([](TrainingState& s) { s.calibration = Sigmoids(), s.calibration.intercept[2] = INFINITY; });

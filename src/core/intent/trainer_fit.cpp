@@ -191,7 +191,7 @@ Resumable IntentTrainer::FitOnce(int folds, const DualSolution* start, std::span
   options.start = start;
   options.fresh_rows = fresh_rows;
   options.stand_ins = &f.stand_ins;
-  options.keep_duals = classifier.has_duals && (f.tuning || !request_.find_label_issues);
+  options.keep_duals = f.tuning || !request_.find_label_issues;
   f.fit = classifier.make(problem, options);
   while (!f.fit->Step(*budget_)) co_await Pause{};
   f.parts.weights = f.fit->TakeWeights();

@@ -18,9 +18,7 @@ void IntentTrainer::FindStart() {
   TrainingStart& start = result_.start;
   result_.incremental = true;
   start.new_rows = f.labels.size();
-  if (!ClassifierOf(request_.config).has_duals) {
-    start.reason = "classifier " + request_.config.classifier + " starts from nothing";
-  } else if (!request_.has_live) {
+  if (!request_.has_live) {
     start.reason = "there is no live version";
   } else if (request_.live_state.empty()) {
     start.reason = "the live version keeps no state to start from";
@@ -31,8 +29,12 @@ void IntentTrainer::FindStart() {
       start.reason = error.message() + ": " + error.detail();
     }
   }
-  if (!f.live_state) return;
   request_.live_state = {};
+  if (f.live_state && f.live_state->duals.intercepts.empty() == ClassifierOf(request_.config).keeps_intercepts) {
+    start.reason = "the live version is of another classifier";
+    f.live_state.reset();
+  }
+  if (!f.live_state) return;
   std::vector<uint64_t> keys;
   for (const uint32_t i : f.order) keys.push_back(ShortKey(dataset_.rows()[i].key));
   f.restart = RestartFrom(*f.live_state, keys, f.labels, result_.labels);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/base/error.h"
 #include "core/codec/bytes.h"
@@ -27,6 +28,7 @@ constexpr uint32_t kNetworks = 12;
 // Only where something was tuned: the configuration that asked for it, u8 smallest and largest n-grams of words and of characters,
 // f64 c, u64 rows, u64 changed rows.
 constexpr uint32_t kTuned = 13;
+constexpr uint32_t kIntercepts = 14;  // f32 per label, only where the duals do not determine them
 
 [[noreturn]] void Corrupted(const std::string& detail) {
   throw Error(ErrorCode::kDataCorrupted, "stored state of a training is corrupt", detail,
@@ -137,6 +139,16 @@ std::vector<uint32_t> ReadSmallNumbers(std::span<const uint8_t> in, uint64_t n, 
   return values;
 }
 
+// Those of other classes; one that the state does not know gets the mean of the others'.
+std::vector<float> InterceptsFor(std::span<const uint32_t> label_in_state, std::span<const float> intercepts) {
+  if (intercepts.empty()) return {};
+  const float mean =
+      std::accumulate(intercepts.begin(), intercepts.end(), 0.0f) / static_cast<float>(intercepts.size());
+  std::vector<float> out;
+  for (const uint32_t label : label_in_state) out.push_back(label == kNotInState ? mean : intercepts[label]);
+  return out;
+}
+
 }  // namespace
 
 uint64_t ShortKey(const TextKey& key) noexcept {
@@ -175,6 +187,7 @@ std::vector<uint8_t> EncodeTrainingState(const TrainingState& state) {
                                [&](size_t i) { return static_cast<uint32_t>(duals.begin[i + 1] - duals.begin[i]); }));
   container.Add(kDualLabels, small(duals.entries.size(), [&](size_t e) { return duals.entries[e].label; }));
   container.Add(kAlphas, alphas.Take());
+  if (!duals.intercepts.empty()) container.Add(kIntercepts, Bytes(duals.intercepts));
   if (!state.networks.empty()) container.Add(kNetworks, EncodeNetworkSquares(state.networks));
   if (state.tuned) container.Add(kTuned, EncodeTunedChoice(*state.tuned));
   return container.Finish(ModelKind::kTrainingState);
@@ -228,6 +241,9 @@ TrainingState DecodeTrainingState(std::span<const uint8_t> bytes) {
       state.duals.entries[e] = entry;
     }
   }
+  if (container.Has(kIntercepts)) state.duals.intercepts = ReadArray<float>(container.Section(kIntercepts), n_labels);
+  for (const float intercept : state.duals.intercepts)
+    if (!std::isfinite(intercept)) Corrupted("an intercept is not finite");
   if (container.Has(kNetworks)) state.networks = DecodeNetworkSquares(container.Section(kNetworks));
   state.tuned = TunedChoiceOf(container);
   return state;
@@ -248,6 +264,7 @@ Restart RestartFrom(const TrainingState& state, std::span<const uint64_t> rows, 
   restart.label_in_state.assign(names.size(), kNotInState);
   for (uint32_t label = 0; label < class_of.size(); ++label)
     if (class_of[label] != kNotInState) restart.label_in_state[class_of[label]] = label;
+  restart.start.intercepts = InterceptsFor(restart.label_in_state, state.duals.intercepts);
   size_t at = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     while (at < state.rows.size() && state.rows[at] < rows[i]) ++at, ++restart.gone_rows;

@@ -5,8 +5,8 @@ namespace retrain {
 
 std::span<const ClassifierEntry> Classifiers() {
   static constexpr ClassifierEntry kClassifiers[] = {
-      {"linear_svc", MakeSvmFit, SvmFitBytes, true},
-      {"logistic_regression", MakeLogisticFit, LogisticFitBytes, false},
+      {"linear_svc", MakeSvmFit, SvmFitBytes, false},
+      {"logistic_regression", MakeLogisticFit, LogisticFitBytes, true},
   };
   return kClassifiers;
 }

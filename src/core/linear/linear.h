@@ -30,7 +30,8 @@ struct LinearProblem {
   uint32_t n_classes = 0;
 };
 
-// A solution of the dual, sparse: row i has entries[begin[i] .. begin[i + 1]), classes ascending, alphas above 0.
+// A solution of the dual, sparse: row i has entries[begin[i] .. begin[i + 1]), classes ascending, alphas above 0. Of logistic
+// regression the alphas are the largest of the row's distribution, the rest of which the other classes share.
 struct DualSolution {
   struct Entry {
     uint32_t label;
@@ -38,8 +39,12 @@ struct DualSolution {
   };
   std::vector<uint64_t> begin{0};
   std::vector<Entry> entries;
+  std::vector<float> intercepts{};  // n_classes where the duals do not determine them, else empty
 
-  size_t bytes() const noexcept { return begin.capacity() * sizeof(uint64_t) + entries.capacity() * sizeof(Entry); }
+  size_t bytes() const noexcept {
+    return begin.capacity() * sizeof(uint64_t) + entries.capacity() * sizeof(Entry) +
+           intercepts.capacity() * sizeof(float);
+  }
 };
 
 // Rows that are scored in the place of the problem's own, where a fit that has not seen those would read them differently.
@@ -120,7 +125,7 @@ struct ClassifierEntry {
   std::unique_ptr<LinearFit> (*make)(const LinearProblem&, const LinearOptions&);
   uint64_t (*fit_bytes)(uint64_t n_rows, uint64_t n_features, uint64_t n_classes, int folds, int threads,
                         uint64_t held_out_rows);
-  bool has_duals;  // takes LinearOptions::start and gives TakeDuals()
+  bool keeps_intercepts;  // DualSolution::intercepts is of its solutions
 };
 std::span<const ClassifierEntry> Classifiers();
 

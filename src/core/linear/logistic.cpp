@@ -21,6 +21,9 @@ constexpr double kTolerance = 5e-5;
 constexpr int kMaxEpochs = 1000;
 constexpr size_t kRowsPerSlice = 64;
 constexpr double kLeastShare = 4;
+// Of a row's distribution, for trainings that start from it; more do not save them a pass over the rows.
+constexpr size_t kKeptPerRow = 4;
+static_assert(kKeptPerRow <= kMaxDualsPerRow);
 
 // Folds that are fitted at once, and so in memory.
 uint64_t FoldsAtOnce(int folds, int threads) {
@@ -32,8 +35,7 @@ struct Fit {
   int fold;
   std::unique_ptr<LogisticDescent> descent;
   bool at_minimum = false;
-  uint32_t stored = 0;  // blocks
-  size_t scored = 0;    // rows looked at
+  size_t scored = 0;  // rows looked at
 
   double Progress() const noexcept { return at_minimum ? 1 : descent->Progress(); }
 };
@@ -49,7 +51,7 @@ class LogisticFit final : public LinearFit {
     shared_.blocks = BlockCount(problem.n_classes);
     ComputeTerms();
     stored_ = EmptyWeights(problem.rows->columns, problem.n_classes);
-    if (Folds() > 0) held_out_.resize(HeldOutRows(problem.rows->rows(), options.held_out_rows) * problem.n_classes);
+    held_out_.resize(RowsToScore(problem, options) * problem.n_classes);
     all_ = {LogisticDescent::kAllRows, std::make_unique<LogisticDescent>(shared_)};
   }
 
@@ -57,7 +59,7 @@ class LogisticFit final : public LinearFit {
   bool Step(const StepBudget& budget) override {
     if (budget.stop.Requested()) return false;
     while (!all_done_) {
-      all_done_ = StoreSlice() && ScoreSlice(all_);
+      all_done_ = AllSlice();
       if (budget.Expired()) return all_done_ && folds_done_ == Folds();
     }
     const int threads =
@@ -73,6 +75,10 @@ class LogisticFit final : public LinearFit {
   }
   LinearWeights TakeWeights() override { return std::move(stored_); }
   LargeVector<float> TakeHeldOutMargins() override { return std::move(held_out_); }
+  std::optional<DualSolution> TakeDuals() override {
+    if (!shared_.options.keep_duals) return std::nullopt;
+    return std::move(duals_);
+  }
 
  private:
   int Folds() const noexcept { return shared_.options.folds >= 2 ? shared_.options.folds : 0; }
@@ -98,15 +104,50 @@ class LogisticFit final : public LinearFit {
           static_cast<float>(static_cast<double>(shared_.costs[i]) * (squares[i] + static_cast<double>(shared_.pull)));
   }
 
-  // The minimum over all rows, then its weights, block by block; true when they are stored.
-  bool StoreSlice() {
-    if (!all_.at_minimum) {
-      all_.at_minimum = all_.descent->Slice();
-      return false;
+  // The minimum over all rows, then what is made of it; true when all is done.
+  bool AllSlice() {
+    LogisticDescent& descent = *all_.descent;
+    if (!descent.Started()) {
+      descent.Slice();
+    } else if (Folds() == 0 && fresh_scored_ < held_out_.size() / shared_.problem.n_classes) {
+      ScoreFresh();
+    } else if (!all_.at_minimum) {
+      all_.at_minimum = descent.Slice();
+    } else if (stored_blocks_ < shared_.blocks) {
+      StoreBlock(descent.Weights() + stored_blocks_, shared_.blocks, stored_blocks_, stored_);
+      ++stored_blocks_;
+    } else if (shared_.options.keep_duals && duals_.begin.size() <= shared_.costs.size()) {
+      KeepDuals();
+    } else {
+      return ScoreSlice(all_);
     }
-    if (all_.stored == shared_.blocks) return true;
-    StoreBlock(all_.descent->Weights() + all_.stored, shared_.blocks, all_.stored, stored_);
-    return ++all_.stored == shared_.blocks;
+    return false;
+  }
+
+  // Fresh rows under the start.
+  void ScoreFresh() {
+    const size_t n_classes = shared_.problem.n_classes;
+    std::vector<LaneRow> margins(shared_.blocks);
+    for (size_t done = 0; done < kRowsPerSlice && fresh_scored_ < shared_.options.fresh_rows.size(); ++done) {
+      const size_t h = fresh_scored_++;
+      all_.descent->Margins(RowToScore(shared_.problem, shared_.options, shared_.options.fresh_rows[h], h),
+                            margins.data());
+      std::copy(margins.data()->at, margins.data()->at + n_classes,
+                held_out_.begin() + static_cast<ptrdiff_t>(h * n_classes));
+    }
+  }
+
+  void KeepDuals() {
+    if (duals_.intercepts.empty()) {
+      duals_.begin.reserve(shared_.costs.size() + 1);
+      duals_.entries.reserve(shared_.costs.size() * kKeptPerRow);
+      const LaneRow* intercepts = all_.descent->Weights() + size_t{shared_.problem.rows->columns} * shared_.blocks;
+      duals_.intercepts.assign(intercepts->at, intercepts->at + shared_.problem.n_classes);
+    }
+    for (size_t done = 0; done < kRowsPerSlice && duals_.begin.size() <= shared_.costs.size(); ++done) {
+      all_.descent->AppendLargest(static_cast<uint32_t>(duals_.begin.size() - 1), kKeptPerRow, duals_.entries);
+      duals_.begin.push_back(duals_.entries.size());
+    }
   }
 
   // The margins of rows that the fit's fold holds out; true when all of them are written.
@@ -165,6 +206,9 @@ class LogisticFit final : public LinearFit {
   Fit all_{};
   bool all_done_ = false;
   LinearWeights stored_;
+  uint32_t stored_blocks_ = 0;
+  size_t fresh_scored_ = 0;
+  DualSolution duals_;
   LargeVector<float> held_out_;  // held-out rows × classes
   // Guarded by mutex_ while workers run.
   std::mutex mutex_;
@@ -184,6 +228,7 @@ uint64_t LogisticFitBytes(uint64_t n_rows, uint64_t n_features, uint64_t n_class
   ByteSum sum;
   sum.Add({1 + FoldsAtOnce(folds, threads), LogisticDescent::Bytes(n_rows, n_features, n_classes)});
   sum.Add({n_rows, 2 * sizeof(float) + sizeof(double)});
+  sum.Add({n_rows, kKeptPerRow * sizeof(DualSolution::Entry) + sizeof(uint64_t)}).Add({n_classes, sizeof(float)});
   sum.Add({n_features, blocks, kLanes}).Add({2 * sizeof(float), blocks, kLanes});
   if (folds >= 2) sum.Add({HeldOutRows(n_rows, held_out_rows), n_classes, sizeof(float)});
   return sum.total();

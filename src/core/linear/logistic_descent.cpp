@@ -45,6 +45,10 @@ constexpr int kPatience = 100;            // epochs without a smaller change: wh
 constexpr double kFoldTolerance = 10;     // held-out margins are for calibration, by a few numbers over all rows
 constexpr int kMaxSecants = 8;            // of one visit
 constexpr uint64_t kSliceLanes = 500000;  // features times lanes of one slice
+// Over the rows that a start knows, until the weights are as near to its own as calibration asks: of each row it has but the
+// largest of q.
+constexpr int kSettlingPasses = 1;
+constexpr float kLeastKept = 1e-6f;  // of a row's distribution
 
 // What a visit knows of its row; the arrays have n entries.
 struct RowStep {
@@ -137,14 +141,12 @@ LogisticDescent::LogisticDescent(const LogisticShared& shared)
   weights_.resize((size_t{shared.problem.rows->columns} + 1) * shared.blocks);
   std::fill(weights_.begin(), weights_.end(), LaneRow{});
   q_.resize(n * shared.blocks);
-  std::fill(q_.begin(), q_.end(), LaneRow{});
-  for (size_t i = 0; i < n; ++i) Row(static_cast<uint32_t>(i))[shared.problem.labels[i]] = 1;
   steps_.assign(size_t{shared.blocks} * kLanes, 0);
-  order_.resize(n);
-  std::iota(order_.begin(), order_.end(), 0u);
+  order_.reserve(n);
   for (std::vector<LaneRow>* of_row : {&margins_, &u_, &inverse_, &direction_, &moved_})
     of_row->assign(shared.blocks, LaneRow{});
-  BeginEpoch();
+  const DualSolution* start = shared.options.start;
+  if (start != nullptr) std::copy(start->intercepts.begin(), start->intercepts.end(), Intercepts()->at);
 }
 
 LogisticDescent::LogisticDescent(const LogisticShared& shared, int fold, const LogisticDescent& all)
@@ -168,42 +170,89 @@ uint64_t LogisticDescent::Bytes(uint64_t n_rows, uint64_t n_features, uint64_t n
 }
 
 bool LogisticDescent::Slice() {
-  if (from_ != nullptr) {
-    CopySlice();
+  if (!taken_up_) {
+    StartSlice();
     return false;
   }
   if (done_) return true;
   for (uint64_t lanes = 0; at_ < order_.size() && lanes < kSliceLanes; ++at_) {
     VisitRow(order_[at_]);
-    lanes += (shared_.problem.rows->row(order_[at_]).size() + 8) * shared_.blocks * kLanes;
+    lanes += Lanes(order_[at_]);
   }
   if (at_ == order_.size()) EndEpoch();
   return done_;
 }
 
-// Copies the solution of all rows and takes the rows of the fold out of it.
-void LogisticDescent::CopySlice() {
-  const size_t n = shared_.costs.size(), stride = shared_.blocks;
-  if (at_ == 0) std::copy(from_->weights_.begin(), from_->weights_.end(), weights_.begin());
+void LogisticDescent::StartSlice() {
+  const size_t n = shared_.costs.size();
   for (uint64_t lanes = 0; at_ < n && lanes < kSliceLanes; ++at_) {
     const auto i = static_cast<uint32_t>(at_);
-    const LaneRow* from = from_->q_.data() + at_ * stride;
-    std::copy(from, from + stride, q_.data() + at_ * stride);
-    lanes += stride * kLanes;
-    if (Trained(i)) {
-      order_.push_back(i);
-      continue;
-    }
-    // Its dual goes to where the row has no part in the weights.
-    for (uint32_t k = 0; k < shared_.problem.n_classes; ++k)
-      moved_.data()->at[k] = -shared_.costs[i] * ((k == shared_.problem.labels[i] ? 1.0f : 0.0f) - Row(i)[k]);
-    Move(i);
-    lanes += shared_.problem.rows->row(i).size() * stride * kLanes;
+    if (from_ != nullptr)
+      CopyRow(i);
+    else
+      TakeUpRow(i);
+    lanes += Lanes(i);
   }
   if (at_ < n) return;
+  taken_up_ = true;
   from_ = nullptr;
+  settling_ = fold_ == kAllRows && shared_.options.start != nullptr && !order_.empty() ? kSettlingPasses : 0;
+  if (settling_ == 0) TakeAllRows();
   done_ = order_.empty();
   BeginEpoch();
+}
+
+// Copies the row's part of the solution of all rows, or takes it out of the weights where the fold holds it out.
+void LogisticDescent::CopyRow(uint32_t i) {
+  if (i == 0) std::copy(from_->weights_.begin(), from_->weights_.end(), weights_.begin());
+  const LaneRow* from = from_->q_.data() + size_t{i} * shared_.blocks;
+  std::copy(from, from + shared_.blocks, q_.data() + size_t{i} * shared_.blocks);
+  if (Trained(i)) {
+    order_.push_back(i);
+    return;
+  }
+  for (uint32_t k = 0; k < shared_.problem.n_classes; ++k)
+    moved_.data()->at[k] = -shared_.costs[i] * ((k == shared_.problem.labels[i] ? 1.0f : 0.0f) - Row(i)[k]);
+  Move(i);
+}
+
+// A row that the start does not know has no part in the weights: q is 1 for its class. Of another one the start has the largest
+// of q; the rest is shared by the other classes.
+void LogisticDescent::TakeUpRow(uint32_t i) {
+  const uint32_t n_classes = shared_.problem.n_classes, own = shared_.problem.labels[i];
+  float* q = Row(i);
+  std::fill(q, q + size_t{shared_.blocks} * kLanes, 0.0f);
+  q[own] = 1;
+  const DualSolution* start = shared_.options.start;
+  if (start == nullptr || start->begin[i] == start->begin[i + 1]) return;
+  order_.push_back(i);
+  const std::span<const DualSolution::Entry> known(start->entries.data() + start->begin[i],
+                                                   start->entries.data() + start->begin[i + 1]);
+  double sum = 0;
+  for (const auto& entry : known) sum += static_cast<double>(entry.alpha);
+  sum = std::max(sum, 1e-6);
+  const bool all = known.size() == n_classes;
+  const auto over_sum = static_cast<float>(all || sum > 1 ? 1 / sum : 1);
+  const auto rest = static_cast<float>(all || sum > 1 ? 0 : (1 - sum) / static_cast<double>(n_classes - known.size()));
+  std::fill(q, q + n_classes, rest);
+  for (const auto& entry : known) q[entry.label] = over_sum * entry.alpha;
+  for (uint32_t k = 0; k < n_classes; ++k) moved_.data()->at[k] = shared_.costs[i] * ((k == own ? 1.0f : 0.0f) - q[k]);
+  Move(i);
+}
+
+void LogisticDescent::AppendLargest(uint32_t i, size_t most, std::vector<DualSolution::Entry>& entries) const {
+  const float* q = q_[size_t{i} * shared_.blocks].at;
+  const size_t first = entries.size();
+  const auto larger = [](const DualSolution::Entry& a, const DualSolution::Entry& b) { return a.alpha > b.alpha; };
+  for (uint32_t k = 0; k < shared_.problem.n_classes; ++k) {
+    if (!(q[k] > kLeastKept) || (entries.size() == first + most && q[k] <= entries.back().alpha)) continue;
+    if (entries.size() == first + most) entries.pop_back();
+    const DualSolution::Entry entry{k, q[k]};
+    entries.insert(std::upper_bound(entries.begin() + static_cast<ptrdiff_t>(first), entries.end(), entry, larger),
+                   entry);
+  }
+  std::sort(entries.begin() + static_cast<ptrdiff_t>(first), entries.end(),
+            [](const DualSolution::Entry& a, const DualSolution::Entry& b) { return a.label < b.label; });
 }
 
 void LogisticDescent::Margins(std::span<const SparseEntry> x, LaneRow* margins) const {
@@ -251,7 +300,28 @@ void LogisticDescent::BeginEpoch() {
   change_ = 0;
 }
 
+// From here on every row has its part, or every one outside the fold.
+void LogisticDescent::TakeAllRows() {
+  started_ = true;
+  if (fold_ != kAllRows) return;
+  order_.resize(shared_.costs.size());
+  std::iota(order_.begin(), order_.end(), 0u);
+}
+
+// The centre of the intercepts goes to where they are.
+void LogisticDescent::MoveCentre() {
+  for (uint32_t block = 0; block < shared_.blocks; ++block)
+    for (uint32_t l = 0; l < kLanes; ++l)
+      Intercepts()[block].at[l] += shared_.pull * static_cast<float>(steps_[block * kLanes + l]);
+}
+
 void LogisticDescent::EndEpoch() {
+  if (settling_ > 0) {
+    MoveCentre();
+    if (--settling_ == 0) TakeAllRows();
+    BeginEpoch();
+    return;
+  }
   const double whole = shared_.options.c * shared_.total_cost,
                tolerance = shared_.options.tolerance * (fold_ == kAllRows ? 1 : kFoldTolerance);
   double largest_step = 0;
@@ -268,11 +338,8 @@ void LogisticDescent::EndEpoch() {
   done_ = change <= tolerance || epoch_ >= shared_.options.max_epochs || epoch_ - best_epoch_ > kPatience;
   if (done_) return;
   // The first epochs move the intercepts for want of weights; a centre that followed them would have to come back.
-  constexpr int kSettle = 2;
-  if (fold_ != kAllRows || epoch_ > kSettle)
-    for (uint32_t block = 0; block < shared_.blocks; ++block)
-      for (uint32_t l = 0; l < kLanes; ++l)
-        Intercepts()[block].at[l] += shared_.pull * static_cast<float>(steps_[block * kLanes + l]);
+  constexpr int kWeightsFirst = 2;
+  if (fold_ != kAllRows || shared_.options.start != nullptr || epoch_ > kWeightsFirst) MoveCentre();
   BeginEpoch();
 }
 

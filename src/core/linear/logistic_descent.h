@@ -37,6 +37,10 @@ class LogisticDescent {
 
   // Some rows' worth of work; true when the minimum is reached.
   bool Slice();
+  // The weights are the start's, if there is one, of the rows that it knows; false only for the first slices.
+  bool Started() const noexcept { return started_; }
+  // Up to `most` of the largest of the row's distribution, classes ascending.
+  void AppendLargest(uint32_t i, size_t most, std::vector<DualSolution::Entry>& entries) const;
   // Share of the work done, an estimate, 0..1.
   double Progress() const noexcept { return progress_; }
   // columns + 1 times `blocks` rows of 16 lanes, those of a feature side by side, the last ones the intercepts.
@@ -49,13 +53,21 @@ class LogisticDescent {
 
  private:
   bool Trained(uint32_t i) const noexcept { return fold_ == kAllRows || shared_.options.fold_of_row[i] != fold_; }
-  void CopySlice();
+  void StartSlice();
+  void CopyRow(uint32_t i);
+  void TakeUpRow(uint32_t i);
   void VisitRow(uint32_t i);
+  // What a visit costs.
+  uint64_t Lanes(uint32_t i) const noexcept {
+    return (shared_.problem.rows->row(i).size() + 8) * shared_.blocks * kLanes;
+  }
   void Move(uint32_t i);
   LaneRow* Intercepts() noexcept { return weights_.data() + size_t{shared_.problem.rows->columns} * shared_.blocks; }
   float* Row(uint32_t i) noexcept { return q_[size_t{i} * shared_.blocks].at; }
   void BeginEpoch();
   void EndEpoch();
+  void MoveCentre();
+  void TakeAllRows();
 
   const LogisticShared& shared_;
   const int fold_;
@@ -66,10 +78,11 @@ class LogisticDescent {
   std::vector<uint32_t> order_;
   std::vector<LaneRow> margins_, u_, inverse_, direction_, moved_;  // of the row at hand, a lane per class
   Rng rng_;
-  size_t at_ = 0;  // in order_, or of the rows copied
+  size_t at_ = 0;     // in order_, or of the rows copied
+  int settling_ = 0;  // passes over the rows that the start knows
   int epoch_ = 0, best_epoch_ = 0;
   double change_ = 0, first_change_ = 0, best_change_ = 0, progress_ = 0;
-  bool done_ = false;
+  bool taken_up_ = false, started_ = false, done_ = false;
 };
 
 }  // namespace retrain

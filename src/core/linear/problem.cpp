@@ -50,6 +50,10 @@ void CheckStart(const LinearOptions& options, size_t n, uint32_t n_classes) {
       if (start.entries[e].label >= n_classes ||
           (e > start.begin[i] && start.entries[e].label <= start.entries[e - 1].label))
         Refuse("class of a dual out of range or out of order");
+  if (!start.intercepts.empty() && start.intercepts.size() != n_classes)
+    Refuse("every class needs an intercept to start from");
+  for (const float intercept : start.intercepts)
+    if (!std::isfinite(intercept)) Refuse("intercepts to start from must be finite");
   for (const DualSolution::Entry& entry : start.entries)
     if (!(entry.alpha >= 0) || !std::isfinite(entry.alpha)) Refuse("duals must be finite and not negative");
   for (size_t f = 0; f < options.fresh_rows.size(); ++f)
