@@ -125,6 +125,16 @@ select round((avg(yhat) filter (where mod(ds::date - date '2022-11-01', 4) = 3) 
 from forecast('promoted', 28, '{0.8}', p_regressors => 'select ds, promotion from days');
 select count(distinct round(yhat)) <= 10 as goes_on from forecast('promoted', 28, '{0.8}');
 
+-- Also where the regression itself may not be one of the methods; what has no effect is a warning.
+select status, metrics -> 'used_methods' as methods, warnings from train_forecast('smoothed', 'select * from noisy', '{"holidays": "feast", "methods": "ets"}');
+select round(avg(yhat) filter (where ds::date in (select ds from feast)) - avg(yhat) filter (where ds::date not in (select ds from feast))) between 50 and 70 as effect
+from forecast('smoothed', 60, '{}');
+select status, w ->> 'code' as code
+from train_forecast('few', 'select ds, y from noisy where ds < ''2022-11-18''', '{"holidays": "feast"}') r, jsonb_array_elements(r.warnings) w;
+select status, w ->> 'code' as code
+from train_forecast('few', 'select ds, y * (y > 115)::int as y from noisy', '{"holidays": "feast", "methods": ["intermittent", "ets"]}') r, jsonb_array_elements(r.warnings) w;
+select status, warnings from train_forecast('few', 'select ds, y * (y > 115)::int as y from noisy', '{"holidays": "feast"}');
+
 -- The gate: the same held-out values, both configurations.
 select deployed, gate ->> 'rule' as rule, gate -> 'live' ? 'mase' as live from train_forecast('ventas', p_config => '{"methods": "naive"}');
 select deployed, gate ->> 'rule' as rule from train_forecast('ventas', p_config => '{"methods": "naive"}', p_promote => 'always');

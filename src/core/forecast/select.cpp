@@ -21,6 +21,8 @@ using Role = CandidateRole;
 constexpr int kSearch = 100, kContinue = 50;
 // Smoothing methods look at no more than this many of the latest values, which keeps each piece of work short.
 constexpr size_t kSmoothed = 4000;
+// Fewer values do not tell trend, seasons and exogenous columns apart.
+constexpr size_t kLeastForTerms = 20;
 
 // The fit of a role among fits sorted by AICc, or none.
 const EtsFit* FitOfRole(const std::vector<EtsFit>& fits, Role role) {
@@ -149,8 +151,10 @@ void SeriesFitter::Begin() {
   if (season_ > 1 && head_ < enough)
     head_ = std::min(n - std::max<size_t>(2, std::min<size_t>(horizon_, n / 6)), enough);
   horizon_ = static_cast<uint32_t>(std::min<size_t>(horizon_, n - head_));
-  use_terms_ = options_.regression && head_ >= 20 && Allows(ForecastMethod::kRegression);
-  adjusts_ = use_terms_ && x_.columns > 0 && !intermittent_;
+  const bool enough_for_terms = options_.regression && head_ >= kLeastForTerms;
+  use_terms_ = enough_for_terms && Allows(ForecastMethod::kRegression);
+  adjusts_ = enough_for_terms && x_.columns > 0 && !intermittent_;
+  result_.effects = x_.columns > 0 && (use_terms_ || adjusts_);
 }
 
 // Of the head, or of the whole series when the methods have been compared. True when done.

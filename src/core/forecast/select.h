@@ -9,7 +9,8 @@
 // exponential smoothing model among its peers: a model that the likelihood of the whole series is against gets little
 // however well it did on a few values. Combinations beat the choice of one: Bates and Granger (1969); Clemen (1989).
 // Holidays and regressors are known to the regression alone, so the other methods forecast the series without the effects
-// that a regression finds, and get them back (adjusted.h): else their weight would take its share of every effect.
+// that a regression finds, and get them back (adjusted.h): else their weight would take its share of every effect. So it is
+// where the regression itself may not be one of the methods.
 //
 // The weights of the final model come from all origins; what is reported is measured on the last horizon of values, with
 // the weights and the calibration of the origins before.
@@ -66,6 +67,7 @@ struct SeriesFit {
   ErrorProfile profile;                 // in units of y
   HeldOut held_out;
   FallbackReason fallback = FallbackReason::kNone;
+  bool effects = false;  // the exogenous columns have a part in the forecast
   uint32_t windows = 0;
   uint64_t backtest_errors = 0;
   ScorePool scores;  // of all errors of the backtest, by the profile that they are part of

@@ -25,6 +25,11 @@ struct WarningText {
 constexpr WarningText kShort{"short", "fewer than four values: the forecast is the last value"};
 constexpr WarningText kConstant{"constant", "all values are the same: the forecast is that value, without an interval"};
 constexpr WarningText kNoSeason{"short_for_season", "too few values to learn a season: forecast without one"};
+constexpr WarningText kNoEffects{
+    "no_effects",
+    "holidays and regressors have no effect on the forecast: there are fewer than 20 values to "
+    "learn from beside those of the backtest, or most values are zero and methods leave out "
+    "regression"};
 constexpr WarningText kIrregular{"irregular", "times are not evenly spaced: values were gathered into steps"};
 constexpr WarningText kNoSpacing{"one_time",
                                  "a single time says nothing of the spacing: that of most other series is taken, "
@@ -69,6 +74,8 @@ void ForecastTrainer::Conclude(Job& job, Pass pass) {
   if (job.fit.fallback == FallbackReason::kShort) warn(kShort);
   if (job.fit.fallback == FallbackReason::kConstant) warn(kConstant);
   if (job.fit.fallback == FallbackReason::kTooShortForSeason) warn(kNoSeason);
+  const bool last_value = job.fit.fallback == FallbackReason::kShort || job.fit.fallback == FallbackReason::kConstant;
+  if (job.n_columns > 0 && !job.fit.effects && !last_value) warn(kNoEffects);
   if (!even.regular) warn(kIrregular);
   if (!even.known_step && !request_.config.has_step) warn(kNoSpacing);
   if (even.filled > 0) warn(request_.config.gaps == GapRule::kMissing ? kFilled : kFilledWithZero);
