@@ -80,6 +80,29 @@ select train_forecast('twice', 'select day as ds, units as y from sales');
 select status from train_forecast('twice', 'select day as ds, units as y from sales', '{"duplicates": "sum"}');
 select status from train_forecast('twice_mean', 'select day as ds, units as y from sales', '{"duplicates": "mean"}');
 
+-- Four days are no month: a last step that the source ends within is left out where rows are added up.
+create table tills as
+select date '2023-01-01' + n as ds, s as series, 10 + n % 7 as y
+from generate_series(0, 520) n, unnest('{a,b,gone}'::text[]) s where s <> 'gone' or n < 490;
+select status, w ->> 'code' as code, w ->> 'series' as series
+from train_forecast('tills', 'select * from tills', '{"frequency": "monthly", "duplicates": "sum"}') r, jsonb_array_elements(r.warnings) w
+where w ->> 'code' <> 'short_for_season';
+select series, ds::date, yhat > 250 as whole from forecast('tills', 1, '{}') where series <> 'gone' order by 1;
+select f.series, f.ds::date from forecast('tills', 1, '{}', 'gone') f;
+-- zeros for a series without a row in that step are not learnt either
+select status, w ->> 'code' as code, w ->> 'series' as series
+from train_forecast('tills_zero', 'select * from tills where series <> ''b'' or ds < ''2024-06-01''', '{"frequency": "monthly", "duplicates": "sum", "gaps": "zero"}') r,
+  jsonb_array_elements(r.warnings) w
+where w ->> 'code' = 'unfinished_step';
+select series, ds::date, yhat > 250 as whole from forecast('tills_zero', 1, '{}') where series <> 'gone' order by 1;
+-- a month that has ended, one row a month, a mean: nothing is left out
+select warnings from train_forecast('whole', 'select * from tills where ds < ''2024-05-01''', '{"frequency": "monthly", "duplicates": "sum", "season_length": 1}');
+select ds::date from forecast('whole', 1, '{}', 'a');
+select warnings from train_forecast('whole', 'select date_trunc(''month'', ds) as ds, series, sum(y) as y from tills group by 1, 2', '{"frequency": "monthly", "duplicates": "sum", "season_length": 1}', p_promote => 'always');
+select ds::date from forecast('whole', 1, '{}', 'a');
+select warnings from train_forecast('whole', 'select * from tills', '{"frequency": "monthly", "duplicates": "mean", "season_length": 1}', p_promote => 'always');
+select ds::date, yhat between 11 and 15 as mean from forecast('whole', 1, '{}', 'a');
+
 -- Series that teach little: a stated fallback each.
 create table odd (series text, ds timestamp, y float8);
 insert into odd select 'one', '2024-01-01', 7;

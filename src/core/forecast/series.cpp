@@ -8,8 +8,9 @@
 namespace retrain {
 namespace {
 
-// Several values at one place become one, as told. False: they may not.
-bool Gather(std::vector<TimedValue>& values, const TimeGrid& grid, DuplicateRule rule, std::string& duplicate) {
+// Several values at one place become one, as told. False: they may not. `several`: of different times.
+bool Gather(std::vector<TimedValue>& values, const TimeGrid& grid, DuplicateRule rule, std::string& duplicate,
+            bool& several) {
   size_t kept = 0;
   for (size_t i = 0; i < values.size();) {
     const int64_t place = grid.PlaceOf(values[i].time);
@@ -27,6 +28,7 @@ bool Gather(std::vector<TimedValue>& values, const TimeGrid& grid, DuplicateRule
       duplicate = FormatTime(values[i].time);
       return false;
     }
+    several = several || values[i].time != values[end - 1].time;
     TimedValue one = values[end - 1];
     one.time = place;
     one.y = known == 0 ? NAN : rule == DuplicateRule::kMean ? sum / known : sum;
@@ -124,9 +126,19 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
     }
   }
 
-  if (!Gather(values, even.grid, options.duplicates, even.duplicate)) return even;
+  bool several = false;
+  if (!Gather(values, even.grid, options.duplicates, even.duplicate, several)) return even;
   int64_t begin = values.front().time, end = values.back().time;
   if (options.gaps == GapRule::kZero && options.end != INT64_MIN) end = std::max(end, even.grid.PlaceOf(options.end));
+  // Values of a step that are not gathered are whole ones.
+  if (options.source != nullptr && begin < end && even.grid.PlaceOf(options.source->last()) == end &&
+      (several || values.back().time < end) && options.source->EndWithinStep(even.grid)) {
+    even.unfinished = true;
+    --end;
+    while (values.back().time > end || (options.gaps == GapRule::kMissing && !is_known(values.back())))
+      values.pop_back();
+    if (options.gaps == GapRule::kMissing) end = values.back().time;
+  }
   if (end - begin >= static_cast<int64_t>(options.max_steps)) {
     even.cut = true;
     begin = end - options.max_steps + 1;

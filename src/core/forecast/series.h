@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/forecast/calendar.h"
+#include "core/forecast/source_times.h"
 
 namespace retrain {
 
@@ -35,7 +36,8 @@ struct EvenOptions {
   TimeStep step;
   bool has_fallback = false;  // step of series of a single time: that of most other series, else a day
   TimeStep fallback;
-  int64_t end = INT64_MIN;  // zero gaps go on to here, the last time of all series
+  int64_t end = INT64_MIN;              // zero gaps go on to here, the last time of all series
+  const SourceTimes* source = nullptr;  // set: a last step that the source ends within is left out
   uint32_t regressors = 0;
   uint32_t max_steps = 20'000;  // the latest are kept
 };
@@ -47,7 +49,8 @@ struct EvenSeries {
   uint64_t observed = 0;           // places with a value of their own
   uint64_t filled = 0;             // places filled by the rule
   bool regular = true, known_step = true, cut = false;
-  std::string duplicate;  // set: two values at this place and the rule is kError; nothing else is
+  bool unfinished = false;  // a last step was left out
+  std::string duplicate;    // set: two values at this place and the rule is kError; nothing else is
 };
 
 // `values` in any order; the rows of regressors are looked up in `regressors`, options.regressors numbers for each row.

@@ -39,6 +39,8 @@ uint64_t WordOf(double value) {
 ForecastTrainer::ForecastTrainer(ForecastRequest request) : request_(std::move(request)) {
   result_.config = request_.config;
   result_.zone = request_.zone;
+  const ForecastConfig& config = request_.config;
+  if (config.has_step && config.duplicates == DuplicateRule::kSum) times_.emplace(config.step);
 }
 ForecastTrainer::~ForecastTrainer() = default;
 
@@ -99,7 +101,10 @@ void ForecastTrainer::Add(const ForecastValue& value) {
             WordOf(value.y)};
   for (const double regressor : value.regressors) words_.push_back(WordOf(regressor));
   AddToDigest(words_);
-  if (!std::isnan(value.y)) ++result_.values;
+  if (!std::isnan(value.y)) {
+    ++result_.values;
+    if (times_) times_->Add(request_.zoned && request_.config.step.Within(kDay) ? value.absolute : value.wall);
+  }
   wall_.push_back(value.wall);
   if (request_.zoned) absolute_.push_back(value.absolute);
   y_.push_back(value.y);
@@ -198,6 +203,7 @@ void ForecastTrainer::Gather() {
             [](const Holiday& a, const Holiday& b) { return a.day != b.day ? a.day < b.day : a.name < b.name; });
   holidays_.days.erase(std::unique(holidays_.days.begin(), holidays_.days.end()), holidays_.days.end());
   outcomes_.resize(names_.size());
+  if (times_) times_->Close();
 
   std::map<std::pair<int32_t, int64_t>, uint32_t> votes;
   uint32_t asked = 0, most = 0;
@@ -253,6 +259,7 @@ std::unique_ptr<ForecastTrainer::Job> ForecastTrainer::Begin(uint32_t place, Pas
   options.has_fallback = true;
   options.fallback = common_step_;
   options.end = last_wall_;
+  options.source = times_ ? &*times_ : nullptr;
   options.regressors = regressors;
   // Days and months are those of the wall clock; shorter steps go on through a change of the clock.
   EvenSeries even;

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -130,6 +131,7 @@ class ForecastTrainer final : public Training {
   std::vector<uint64_t> begin_;    // of each series in rows_
   std::vector<uint32_t> rows_;
   TimeStep common_step_;
+  std::optional<SourceTimes> times_;  // of values that are added up into steps
   int64_t last_wall_ = INT64_MIN, last_absolute_ = INT64_MIN;
 
   std::unique_ptr<ForecastModel> live_;

@@ -41,6 +41,9 @@ constexpr WarningText kFilledWithZero{
     "gaps_filled",
     "steps without a value were taken for zero, up to the last time of all series; set gaps to missing where they are "
     "unknown"};
+constexpr WarningText kUnfinished{
+    "unfinished_step",
+    "the source ends before the last step does: that step is left out, and the forecast begins with it"};
 constexpr WarningText kCut{"history_cut", "only the latest 20000 steps are learnt from"};
 constexpr WarningText kOutside{"out_of_bounds",
                                "all values lie below min_value or above max_value: the forecast is that bound"};
@@ -79,6 +82,7 @@ void ForecastTrainer::Conclude(Job& job, Pass pass) {
   if (!even.regular) warn(kIrregular);
   if (!even.known_step && !request_.config.has_step) warn(kNoSpacing);
   if (even.filled > 0) warn(request_.config.gaps == GapRule::kMissing ? kFilled : kFilledWithZero);
+  if (even.unfinished) warn(kUnfinished);
   if (even.cut) warn(kCut);
   // A gap is neither below nor above.
   const auto outside = [&](auto beyond) {
