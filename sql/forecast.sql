@@ -158,6 +158,18 @@ select status, w ->> 'code' as code
 from train_forecast('few', 'select ds, y * (y > 115)::int as y from noisy', '{"holidays": "feast", "methods": ["intermittent", "ets"]}') r, jsonb_array_elements(r.warnings) w;
 select status, warnings from train_forecast('few', 'select ds, y * (y > 115)::int as y from noisy', '{"holidays": "feast"}');
 
+-- What a regressor varies by counts, however far from zero it lies; one that never varied has no effect.
+create table prices as
+select date '2022-11-01' + n as ds, 50 + 3 * (n % 7) + n * 5 % 4 + n % 3 * 20 as y, 5000 + n % 3 as price, 9 as constant from generate_series(0, 760) n;
+create function priced(p_config jsonb, p_price int, p_constant int) returns numeric language plpgsql as $$
+begin
+  perform train_forecast('priced', 'select * from prices', p_config, p_promote => 'always');
+  return (select round(avg(yhat)::numeric / 4) from forecast('priced', 28, '{}', p_regressors => format(
+    'select date ''2024-12-01'' + n as ds, %s as price, %s as constant from generate_series(0, 27) n', p_price, p_constant)));
+end $$;
+select priced('{"regressors": ["price", "constant"]}', 5002, 9) - priced('{"regressors": ["price", "constant"]}', 5000, 9) as of_price,
+  priced('{"regressors": ["price", "constant"]}', 5000, 900) - priced('{"regressors": ["price", "constant"]}', 5000, 9) as of_constant;
+
 -- The gate: the same held-out values, both configurations.
 select deployed, gate ->> 'rule' as rule, gate -> 'live' ? 'mase' as live from train_forecast('ventas', p_config => '{"methods": "naive"}');
 select deployed, gate ->> 'rule' as rule from train_forecast('ventas', p_config => '{"methods": "naive"}', p_promote => 'always');

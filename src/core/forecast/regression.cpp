@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/eigen.h"
 #include "core/base/math.h"
@@ -78,6 +79,23 @@ Solution Solve(const Eigen::MatrixXd& a, const Eigen::VectorXd& b, double yy, do
   return solution;
 }
 
+// What a column varies by counts, however far from zero it lies: the penalty would keep a price of 1000 that moves by 1 from
+// having an effect. Columns to both sides of zero, or that begin there, stay where they are; without variation they are zero.
+void ScaleOf(const Exogenous& x, size_t column, size_t n, double& offset, double& scale) {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (size_t t = 0; t < n; ++t) {
+    const double value = x.values[t * x.columns + column];
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  const double largest = std::max(-low, high);
+  offset = low > 0 ? low : high < 0 ? high : 0;
+  if (offset != 0 && high - low <= 1e-9 * largest)
+    scale = std::numeric_limits<double>::infinity();
+  else if (largest > 0)
+    scale = offset != 0 ? high - low : largest;
+}
+
 }  // namespace
 
 // Rows of the design that one piece of work takes in: a few milliseconds with the most columns there can be.
@@ -90,7 +108,7 @@ struct RegressionFit::State {
   Layout layout;
   double centre = 0, scale = 1, span = 1;
   double lowest = 0, highest = 0;  // of the target
-  Eigen::VectorXd target, exogenous_scale, b;
+  Eigen::VectorXd target, exogenous_offset, exogenous_scale, b;
   Eigen::MatrixXd a;  // lower triangle
   Matrix design;
   Solution solution;
@@ -106,7 +124,7 @@ struct RegressionFit::State {
     for (size_t i = 0; i < rows; ++i) {
       const size_t t = next + i;
       for (uint32_t k = 0; k < layout.exogenous; ++k)
-        scaled[k] = x.values[t * x.columns + k] / exogenous_scale[static_cast<Eigen::Index>(k)];
+        scaled[k] = (x.values[t * x.columns + k] - exogenous_offset[k]) / exogenous_scale[k];
       FillRow(static_cast<double>(t) / span, t, layout, options, scaled.data(),
               design.row(static_cast<Eigen::Index>(i)).data());
     }
@@ -136,12 +154,9 @@ RegressionFit::RegressionFit(std::span<const double> y, const Exogenous& x, cons
   s.target = (s.target.array() - s.centre) / s.scale;
   s.span = static_cast<double>(std::max<size_t>(n - 1, 1));
 
+  s.exogenous_offset = Eigen::VectorXd::Zero(s.layout.exogenous);
   s.exogenous_scale = Eigen::VectorXd::Ones(s.layout.exogenous);
-  for (uint32_t k = 0; k < s.layout.exogenous; ++k) {
-    double largest = 0;
-    for (size_t t = 0; t < n; ++t) largest = std::max(largest, std::fabs(x.values[t * x.columns + k]));
-    if (largest > 0) s.exogenous_scale[k] = largest;
-  }
+  for (uint32_t k = 0; k < s.layout.exogenous; ++k) ScaleOf(x, k, n, s.exogenous_offset[k], s.exogenous_scale[k]);
   s.a = Eigen::MatrixXd::Zero(columns, columns);
   s.b = Eigen::VectorXd::Zero(columns);
   s.design.resize(static_cast<Eigen::Index>(std::min(n, kBlock)), columns);
@@ -211,8 +226,10 @@ void RegressionFit::Solve() {
   fit.level_ = s.centre + s.scale * end;
   fit.slope_ = s.scale * slope / s.span;
   for (uint32_t k = 0; k < layout.waves; ++k) fit.waves_.push_back(s.scale * w[layout.Waves() + k]);
-  for (uint32_t k = 0; k < layout.exogenous; ++k)
+  for (uint32_t k = 0; k < layout.exogenous; ++k) {
     fit.exogenous_.push_back(s.scale * w[layout.Exogenous() + k] / s.exogenous_scale[k]);
+    fit.level_ -= fit.exogenous_.back() * s.exogenous_offset[k];
+  }
   fit.lowest_ = s.lowest - 5 * (s.highest - s.lowest);
   fit.highest_ = s.highest + 5 * (s.highest - s.lowest);
 }
