@@ -207,17 +207,36 @@ TEST(Simplex, FindsTheValleyOfRosenbrock) {
 // A method that knows of no holidays forecasts the series without their effects, which join its forecasts.
 TEST(Adjusted, GivesTheEffectsBack) {
   const std::vector<double> plain = {10, 20, 10, 20}, x = {1, 0, 1, 1};
-  Adjusted adjusted({5}, std::make_unique<SeasonalNaive>(SeasonalNaive::Fit(plain, 2)));
+  Adjusted adjusted({{5}, 0}, std::make_unique<SeasonalNaive>(SeasonalNaive::Fit(plain, 2)));
   EXPECT_EQ(adjusted.method(), ForecastMethod::kSeasonalNaive);
   EXPECT_EQ(Ask(adjusted, 4, {x, 1}), (std::vector<double>{15, 20, 15, 25}));
   adjusted.Update(36, {x, 1});  // 31 without the effect
   EXPECT_EQ(Ask(adjusted, 2, {x, 1}), (std::vector<double>{25, 31}));
 }
 
+// Errors and seasons in proportion stay possible: what is left of the series does not leave its size.
+TEST(Adjusted, AConstantAddedToARegressorChangesNothing) {
+  double mase[2];
+  for (const int base : {0, 1000}) {
+    ForecastConfig config;
+    config.regressors = {"price"};
+    ForecastTrainer trainer(Request(config));
+    const TimeGrid months{{0, 1}, Day(1949, 1, 1), 1};
+    for (int t = 0; t < 144; ++t) {
+      const double price = t * 7919 % 11, y = AirPassengers()[static_cast<size_t>(t)] - 5 * price,
+                   shifted = base + price;
+      trainer.Add({"", months.At(t), months.At(t), y, {&shifted, 1}});
+    }
+    mase[base > 0] = Finish(trainer).candidate.mase;
+  }
+  EXPECT_NEAR(mase[0], mase[1], 1e-6);
+}
+
 TEST(Adjusted, HoldsNoMethodWithEffectsOfItsOwn) {
   for (const ForecastMethod method : {ForecastMethod::kAdjusted, ForecastMethod::kRegression}) {
     ByteWriter out;
     out.Put(uint32_t{0});
+    out.Put(0.0);
     out.Put(static_cast<uint8_t>(method));
     const std::vector<uint8_t> bytes = out.Take();
     ByteReader in(bytes);
@@ -239,7 +258,7 @@ TEST(Forecasters, SurviveBeingStored) {
   all.push_back(std::make_unique<Mean>(Mean::Fit(Nile())));
   all.push_back(std::make_unique<Intermittent>(Intermittent::Fit(std::vector<double>{0, 0, 3, 0, 0, 1})));
   all.push_back(std::make_unique<Regression>(Regression::Fit(AirPassengers(), {x, 1}, {{{12, 6}}, 25, true})));
-  all.push_back(std::make_unique<Adjusted>(std::vector<double>{40},
+  all.push_back(std::make_unique<Adjusted>(ExogenousEffects{{40}, 15},
                                            std::make_unique<SeasonalNaive>(SeasonalNaive::Fit(AirPassengers(), 12))));
   for (const auto& forecaster : all) {
     forecaster->Update(400, {x, 1});

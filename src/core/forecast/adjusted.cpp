@@ -6,24 +6,23 @@
 
 namespace retrain {
 
-double EffectOf(std::span<const double> coefficients, std::span<const double> x) noexcept {
-  double effect = 0;
+double ExogenousEffects::Of(std::span<const double> x) const noexcept {
+  double effect = -reference;
   for (size_t k = 0; k < coefficients.size(); ++k) effect += coefficients[k] * x[k];
   return effect;
 }
 
-void Adjusted::Update(double y, const Exogenous& x) {
-  inner_->Update(y - EffectOf(coefficients_, x.values.first(x.columns)));
-}
+void Adjusted::Update(double y, const Exogenous& x) { inner_->Update(y - effects_.Of(x.values.first(x.columns))); }
 
 void Adjusted::Forecast(std::span<double> out, const Exogenous& x) const {
   inner_->Forecast(out);
-  for (size_t h = 0; h < out.size(); ++h) out[h] += EffectOf(coefficients_, x.values.subspan(h * x.columns, x.columns));
+  for (size_t h = 0; h < out.size(); ++h) out[h] += effects_.Of(x.values.subspan(h * x.columns, x.columns));
 }
 
 void Adjusted::Encode(ByteWriter& out) const {
-  out.Put(static_cast<uint32_t>(coefficients_.size()));
-  out.PutArray(std::span<const double>(coefficients_));
+  out.Put(static_cast<uint32_t>(effects_.coefficients.size()));
+  out.PutArray(std::span<const double>(effects_.coefficients));
+  out.Put(effects_.reference);
   out.Put(static_cast<uint8_t>(inner_->method()));
   inner_->Encode(out);
 }
@@ -31,11 +30,12 @@ void Adjusted::Encode(ByteWriter& out) const {
 std::unique_ptr<Adjusted> Adjusted::Decode(ByteReader& in) {
   const auto columns = in.Get<uint32_t>();
   if (columns > kMaxExogenous) CorruptedState(std::to_string(columns) + " exogenous columns");
-  std::vector<double> coefficients = GetFinites(in, columns);
+  ExogenousEffects effects{GetFinites(in, columns), 0};
+  effects.reference = GetFinites(in, 1)[0];
   const auto method = static_cast<ForecastMethod>(in.Get<uint8_t>());
   if (method == ForecastMethod::kAdjusted || method == ForecastMethod::kRegression)
     CorruptedState("effects of holidays in a method that has its own");
-  return std::make_unique<Adjusted>(std::move(coefficients), DecodeForecaster(method, in));
+  return std::make_unique<Adjusted>(std::move(effects), DecodeForecaster(method, in));
 }
 
 }  // namespace retrain

@@ -114,6 +114,7 @@ struct RegressionFit::State {
   Solution solution;
   size_t next = 0;  // row
   int stage = 0;
+  double reference = 0;                        // x' w at the offsets
   double last = 0, products = 0, squares = 0;  // of the residuals
   Regression fit;
 
@@ -228,8 +229,9 @@ void RegressionFit::Solve() {
   for (uint32_t k = 0; k < layout.waves; ++k) fit.waves_.push_back(s.scale * w[layout.Waves() + k]);
   for (uint32_t k = 0; k < layout.exogenous; ++k) {
     fit.exogenous_.push_back(s.scale * w[layout.Exogenous() + k] / s.exogenous_scale[k]);
-    fit.level_ -= fit.exogenous_.back() * s.exogenous_offset[k];
+    s.reference += fit.exogenous_.back() * s.exogenous_offset[k];
   }
+  fit.level_ -= s.reference;
   fit.lowest_ = s.lowest - 5 * (s.highest - s.lowest);
   fit.highest_ = s.highest + 5 * (s.highest - s.lowest);
 }
@@ -251,6 +253,8 @@ void RegressionFit::Residuals() {
   s.fit.rho_ = s.squares > 0 ? std::clamp(s.products / s.squares, 0.0, 0.98) : 0;
   s.fit.residual_ = s.last;
 }
+
+double RegressionFit::Reference() const noexcept { return state_->reference; }
 
 Regression RegressionFit::Take() { return std::move(state_->fit); }
 

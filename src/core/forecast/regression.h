@@ -75,6 +75,8 @@ class RegressionFit {
   RegressionFit(const RegressionFit&) = delete;
 
   bool Advance();  // true when done
+  // What the exogenous columns add where the fit counts them from; once done.
+  double Reference() const noexcept;
   Regression Take();
 
  private:

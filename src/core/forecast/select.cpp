@@ -161,17 +161,19 @@ void SeriesFitter::Begin() {
 bool SeriesFitter::FitEffects() {
   if (pending_ == nullptr) pending_ = BeginRegression(origins_.empty() ? y_.first(head_) : y_, false);
   if (!pending_->Advance()) return false;
-  effects_ = std::exchange(pending_, nullptr)->Take().exogenous();
+  effects_.reference = pending_->Reference();
+  effects_.coefficients = std::exchange(pending_, nullptr)->Take().exogenous();
   plain_.assign(y_.begin(), y_.end());
-  for (size_t t = 0; t < plain_.size(); ++t)
-    plain_[t] -= EffectOf(effects_, x_.values.subspan(t * x_.columns, x_.columns));
+  for (size_t t = 0; t < plain_.size(); ++t) plain_[t] -= effects_.Of(x_.values.subspan(t * x_.columns, x_.columns));
   return true;
 }
 
-std::span<const double> SeriesFitter::Plain() const { return effects_.empty() ? y_ : std::span<const double>(plain_); }
+std::span<const double> SeriesFitter::Plain() const {
+  return effects_.coefficients.empty() ? y_ : std::span<const double>(plain_);
+}
 
 std::unique_ptr<Forecaster> SeriesFitter::WithEffects(std::unique_ptr<Forecaster> forecaster) const {
-  if (effects_.empty()) return forecaster;
+  if (effects_.coefficients.empty()) return forecaster;
   return std::make_unique<Adjusted>(effects_, std::move(forecaster));
 }
 

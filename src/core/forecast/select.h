@@ -27,6 +27,7 @@
 #include <span>
 #include <vector>
 
+#include "core/forecast/adjusted.h"
 #include "core/forecast/ets.h"
 #include "core/forecast/forecaster.h"
 #include "core/forecast/intervals.h"
@@ -117,7 +118,8 @@ class SeriesFitter {
   uint32_t season_ = 1, horizon_ = 1;
   size_t head_ = 0, stride_ = 1;
   bool intermittent_ = false, relative_ = false, use_terms_ = false, adjusts_ = false;
-  std::vector<double> effects_, plain_;  // coefficients of the exogenous columns, y without their effects
+  ExogenousEffects effects_;   // of the exogenous columns
+  std::vector<double> plain_;  // y without them
   std::vector<EtsShape> shapes_;
   size_t next_shape_ = 0, next_member_ = 0;
   std::vector<EtsFit> fits_;  // of the head
