@@ -115,6 +115,19 @@ select m -> 'pending_review' as pending_review, m -> 'reviewed' as reviewed from
 select pending, pending_uncertain, reviewed from ai_review_backlog where model_name = 'confirmed';
 select user_message from v_pending_review where model_name = 'confirmed';
 
+-- nor does one whose text somebody has rejected; a duplicate that clean_dataset() has rejected says nothing of its text
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name, created_at)
+select m, 'x', c, 'refused', now() - c * interval '1 second'
+from (values ('spam', 10), ('Spam', 20), ('SPAM', 30), ('hola', 40), ('Hola', 50), ('adiós', 80)) v (m, c);
+update ai_training_data set dataset_status = 'rejected' where model_name = 'refused' and user_message = 'Spam';
+select clean_dataset('refused', false) ->> 'duplicates' as duplicates;
+select user_message, dataset_status from ai_training_data where model_name = 'refused' order by confidence_score;
+select array_agg(user_message order by confidence_score) as waiting from v_pending_review where model_name = 'refused';
+select get_ai_training_metrics(30, 'refused') -> 'pending_review' as pending_review;
+select sum(pending) as pending, sum(pending_uncertain) as pending_uncertain,
+  min(oldest_pending) = (select min(created_at) from v_pending_review v where v.model_name = 'refused') as oldest
+from ai_review_backlog where model_name = 'refused';
+
 -- a message that is dated ahead is in no period that ends now
 insert into ai_training_data (user_message, detected_intent, correct_intent, confidence_score, escalated, model_name, created_at)
 values ('now', 'x', null, 80, false, 'ahead', now()), ('later', 'y', 'z', 10, true, 'ahead', now() + interval '1 hour'),

@@ -130,7 +130,20 @@ begin
   )
   select jsonb_build_object(
     'total_training_samples', t.samples,
-    'pending_review', t.pending,
+    -- Without the messages whose text somebody has rejected, as in v_pending_review. They are counted text by text: the
+    -- index of the period has no texts, and few are rejected.
+    'pending_review', t.pending - (
+      select coalesce(sum(w.messages), 0)::bigint
+      from (
+        select distinct x.text_key
+        from @extschema@.ai_training_data x
+        where x.model_name = p_model_name and x.dataset_status = 'rejected' and x.duplicate_of is null) r
+      cross join lateral (
+        select count(*) as messages
+        from @extschema@.ai_training_data d
+        where d.text_key = r.text_key and d.model_name = p_model_name
+          and d.created_at >= v_from and d.created_at < v_now
+          and d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null) w),
     'reviewed', t.reviewed,
     'approved', t.approved,
     'human_corrections', t.corrected,

@@ -168,21 +168,29 @@ where (select @extschema@.retrain_unrestricted())
   or e.model_name = any (array(
     select a.model_name from @extschema@.ai_access_scope a where a.level = 'reader'));
 
--- What waits for a reviewer, by the day it came in. Whoever has confirmed an answer has reviewed it, as in v_pending_review.
+-- What waits for a reviewer, by the day it came in. Whoever has confirmed an answer has reviewed it, and a text that somebody
+-- has rejected does not come back, as in v_pending_review.
 create view @extschema@.ai_review_backlog with (security_barrier = true) as
 select
   pg_catalog.date_trunc('day', d.created_at) as time,
   d.model_name,
   pg_catalog.count(*) filter (
-    where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null) as pending,
+    where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null
+      and r.text_key is null) as pending,
   pg_catalog.count(*) filter (
     where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null
-      and (d.confidence_score is null or d.confidence_score < 60)) as pending_uncertain,
+      and r.text_key is null and (d.confidence_score is null or d.confidence_score < 60)) as pending_uncertain,
   pg_catalog.min(d.created_at) filter (
-    where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null) as oldest_pending,
+    where d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null
+      and r.text_key is null) as oldest_pending,
   pg_catalog.count(*) filter (where d.intent_correct is not null) as reviewed,
   pg_catalog.count(*) filter (where d.corrected_by_human) as corrected
 from @extschema@.ai_training_data d
+left join (
+  select distinct x.model_name, x.text_key
+  from @extschema@.ai_training_data x
+  where x.dataset_status = 'rejected' and x.duplicate_of is null) r
+  on r.model_name = d.model_name and r.text_key = d.text_key
 where d.created_at >= pg_catalog.now() - interval '30 days'
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
