@@ -85,6 +85,50 @@ update ai_training_data set dataset_status = 'rejected' where user_message = 'HO
 select array_agg(user_message order by confidence_score) as waiting from v_pending_review where model_name = 'twice';
 delete from ai_training_data where model_name = 'twice';
 
+-- the best of a deleted row's duplicates comes back, the others are duplicates of that one
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name, user_id, created_at)
+select m, 'a', c, 'heirs', u, now() - c * interval '1 minute'
+from (values ('hola', 10, 'ana'), ('Hola', 20, 'bea'), ('HOLA', 30, 'bea'), ('hOLA', 40, 'eva'), ('adiós', 50, 'ana'), ('Adiós', 60, 'ana')) x (m, c, u);
+create view heirs as
+select d.user_message, d.dataset_status, k.user_message as duplicate_of, d.duplicate_of is not null and k.id is null as dangling
+from ai_training_data d left join ai_training_data k on k.id = d.duplicate_of
+where d.model_name = 'heirs' order by d.confidence_score;
+update ai_training_data set intent_correct = true where model_name = 'heirs' and user_message = 'HOLA';
+select clean_dataset('heirs', false) ->> 'duplicates' as duplicates;
+select * from heirs;
+-- a person who has all rows of a text takes it along
+select forget_user('ana') -> 'messages_deleted' as deleted;
+select * from heirs;
+select forget_user('bea') -> 'messages_deleted' as deleted;
+select * from heirs;
+select user_message, intent from get_training_dataset(p_model_name => 'heirs');
+select array_agg(user_message) as waiting from v_pending_review where model_name = 'heirs';
+-- a kept row that has become a duplicate itself leaves its duplicates to the row that is kept now
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name) values ('¡hola!', 'a', 5, 'heirs'), ('¡Hola!', 'a', 6, 'heirs');
+update ai_training_data set intent_correct = true where model_name = 'heirs' and user_message = '¡hola!';
+select clean_dataset('heirs', false) ->> 'duplicates' as duplicates;
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name, corrected_by_human, correct_intent)
+values ('¡HOLA!', 'b', 4, 'heirs', true, 'a');
+select clean_dataset('heirs', false) ->> 'duplicates' as duplicates;
+select * from heirs;
+begin;
+delete from ai_training_data where model_name = 'heirs' and user_message = '¡hola!';
+select * from heirs;
+rollback;
+-- both at once, and a row that somebody has confirmed is a reviewed one
+update ai_training_data set intent_correct = true where model_name = 'heirs' and user_message = '¡Hola!';
+delete from ai_training_data where model_name = 'heirs' and user_message in ('¡HOLA!', '¡hola!');
+select * from heirs;
+-- the duplicates of a row that somebody has rejected stay rejected: the text was
+insert into ai_training_data (user_message, detected_intent, confidence_score, model_name, created_at)
+values ('hola hola', 'a', 1, 'heirs', now()), ('Hola hola', 'a', 2, 'heirs', now() - interval '1 hour');
+select clean_dataset('heirs', false) ->> 'duplicates' as duplicates;
+update ai_training_data set dataset_status = 'rejected' where model_name = 'heirs' and user_message = 'hola hola';
+delete from ai_training_data where model_name = 'heirs' and user_message = 'hola hola';
+select * from heirs;
+drop view heirs;
+delete from ai_training_data where model_name = 'heirs';
+
 -- import: what the exports wrote comes back
 select import_training_dataset(array(select export_training_dataset('jsonl')), p_model_name => 'copy') - 'report' as result;
 select user_message, intent, response, category, confidence_score, was_corrected from get_training_dataset(p_model_name => 'copy')

@@ -77,6 +77,9 @@ create index ai_forgotten_users_model_idx on @extschema@.ai_forgotten_users (mod
 create index ai_training_data_rejected_idx on @extschema@.ai_training_data (model_name, text_key)
   where dataset_status = 'rejected' and duplicate_of is null;
 
+-- The duplicates of a row, which may come back when it is deleted.
+create index ai_training_data_duplicate_idx on @extschema@.ai_training_data (duplicate_of) where duplicate_of is not null;
+
 -- A training that somebody or something asked for. It is open until a training of the model has begun after it and
 -- completed.
 create table @extschema@.ai_retrain_requests (

@@ -96,12 +96,15 @@ begin
 end
 $function$;
 
--- What belongs to deleted rows leaves with them; feedback stays, without its row. SECURITY DEFINER, since no level may
--- delete corrections by itself.
+-- What belongs to deleted rows leaves with them; feedback stays, without its row. Of the duplicates that clean_dataset() has
+-- rejected for a deleted row's sake the best one takes its place, in the order of clean_dataset(), and the others become its
+-- duplicates. SECURITY DEFINER, since no level may delete corrections by itself.
 create function @extschema@.retrain_training_data_after_delete() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  v_orphans uuid[];
 begin
   delete from @extschema@.ai_intent_corrections c
   using deleted_rows d
@@ -113,6 +116,48 @@ begin
   set training_data_id = null
   from deleted_rows d
   where f.training_data_id = d.id;
+
+  select array_agg(x.id) into v_orphans
+  from @extschema@.ai_training_data x
+  join deleted_rows d on d.id = x.duplicate_of and d.model_name = x.model_name
+  where x.duplicate_of is not null and x.dataset_status = 'rejected';
+  if v_orphans is not null then
+    with recursive chain (id, gone, up, refused) as (
+      select x.id, d.id, d.duplicate_of, d.dataset_status = 'rejected' and d.duplicate_of is null
+      from @extschema@.ai_training_data x
+      join deleted_rows d on d.id = x.duplicate_of
+      where x.id = any (v_orphans)
+      union
+      -- The row that was kept may have been another's duplicate itself by then.
+      select c.id, d.id, d.duplicate_of, d.dataset_status = 'rejected' and d.duplicate_of is null
+      from chain c
+      join deleted_rows d on d.id = c.up
+    ), placed as (
+      select x.id, c.refused, k.id as kept, row_number() over w as place, first_value(x.id) over w as first_id
+      from chain c
+      join @extschema@.ai_training_data x on x.id = c.id
+      left join @extschema@.ai_training_data k on k.id = c.up
+      where not exists (select from deleted_rows d where d.id = c.up)
+      window w as (
+        partition by c.gone, x.text_key, coalesce(x.correct_intent, x.detected_intent)
+        order by x.correct_intent is not null or x.intent_correct is distinct from false desc,
+          x.corrected_by_human and x.correct_intent is not null desc,
+          x.corrected_by_human or x.intent_correct is not null desc,
+          case when x.corrected_by_human and x.correct_intent is not null then coalesce(x.corrected_at, x.created_at)
+            else x.created_at end desc,
+          x.created_at desc, x.id)
+    )
+    update @extschema@.ai_training_data x
+    set
+      dataset_status = case
+        when p.refused or p.kept is not null or p.place > 1 then x.dataset_status
+        when x.corrected_by_human or x.intent_correct is not null then 'reviewed'
+        else 'pending' end,
+      -- A row that was rejected for its own sake leaves that to its duplicates: the text does not come back.
+      duplicate_of = case when p.refused then null when p.kept is not null then p.kept when p.place > 1 then p.first_id end
+    from placed p
+    where x.id = p.id;
+  end if;
   return null;
 end
 $function$;
