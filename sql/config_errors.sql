@@ -92,6 +92,17 @@ select attempt('{"c": 1}');
 \echo what the presets are
 select name, type, default_value from retrain_config_reference();
 select key, value from jsonb_each((train_intent_model('classic', p_config => '{"preset": "classic"}')).model_config) order by key;
+\echo keys that do not go together, some of them stored with the model
+update ai_models set config = '{"calibration": "sigmoid"}';
+select attempt('{"preset": "accurate"}');
+select attempt('{"preset": "accurate", "calibration": "sigmoid"}');
+select attempt('{"preset": "accurate", "calibration": "softmax", "networks": 0}');
+update ai_models set config = '{"preset": "classic"}';
+select attempt('{"networks": 1}');
+select attempt('{"word_ngrams": null}');
+update ai_models set config = '{"char_ngrams": null, "word_ngrams": null, "text_stats": true}';
+select attempt('{"text_stats": false}');
+update ai_models set config = '{"c": 2}';
 
 drop function attempt;
 drop extension pg_retrain;

@@ -48,8 +48,22 @@ static retrain::TrainingRequest* make_request(const TrainingOrder& order, const 
   return request.release();
 }
 
+// Marks what the caller has not given.
+static void mark_stored(const ConfigValues& config, const Jsonb* given) {
+  for (size_t i = 0; i < config.size; ++i) {
+    const text* key = text_of_utf8(config.values[i].key);
+    JsonbValue name = {};
+    name.type = jbvString;
+    name.val.string.val = const_cast<char*>(VARDATA_ANY(key));
+    name.val.string.len = static_cast<int>(VARSIZE_ANY_EXHDR(key));
+    config.values[i].stored = given == nullptr || findJsonbValueFromContainer(const_cast<JsonbContainer*>(&given->root),
+                                                                              JB_FOBJECT, &name) == nullptr;
+  }
+}
+
 retrain::IntentTrainer* run_training(MemoryContext context, const TrainingOrder& order) {
   const ConfigValues config = read_config(order.config);
+  mark_stored(config, order.given);
   const Bytes live = bytes_of(order.live.artifact), live_state = bytes_of(order.live.state);
   trim_after(context);
   const uint64_t memory = settings::training_memory();
@@ -111,6 +125,7 @@ Datum train_intent_model(PG_FUNCTION_ARGS) {
   pg_uuid_t* run_id = begin_run(schema, request);
   TrainingOrder order;
   order.model_name = request.model_name;
+  order.given = request.config;
   read_order(schema, request.source, &order);
   const RunOutcome outcome = train_intents(order);
   const Datum row = finish_run(schema, run_id, outcome, request.promote);

@@ -12,6 +12,7 @@ extern "C" {
 struct TrainingOrder {
   const char* model_name;
   Jsonb* config;
+  Jsonb* given;       // the part of it that the caller gave; null: none
   const char* query;  // rows to train on
   bool own_query;     // made by the extension, not by the caller
   bool label_issues;  // look for doubtful labels as well

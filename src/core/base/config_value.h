@@ -21,6 +21,7 @@ struct ConfigValue {
   std::string_view string;
   std::span<const double> numbers;
   std::span<const std::string_view> strings = {};
+  bool stored = false;  // the model's own: the caller of this training has not given it
 };
 
 // Error(kInvalidParameter) that lists the keys that there are (of what: "xgboost"; empty: of all) and, where one is close,

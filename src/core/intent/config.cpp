@@ -307,6 +307,35 @@ const Parameter kParameters[] = {
      }},
 };
 
+// Error(kInvalidParameter) for keys that do not go together; says which of them the model has stored. A key that is not given
+// comes from the preset.
+[[noreturn]] void RejectTogether(std::span<const ConfigValue> values, std::initializer_list<const char*> keys,
+                                 const char* message, std::string detail, std::string hint) {
+  const auto find = [&](std::string_view key) {
+    return std::find_if(values.begin(), values.end(), [&](const ConfigValue& v) { return v.key == key; });
+  };
+  std::vector<std::string> stored;
+  for (const char* key : keys) {
+    auto given = find(key);
+    if (given == values.end()) given = find(kParameters[0].name);
+    if (given == values.end() || !given->stored) continue;
+    const std::string name(given->key);
+    if (std::find(stored.begin(), stored.end(), name) == stored.end()) stored.push_back(name);
+  }
+  if (!stored.empty()) {
+    std::string quoted, dropped;
+    for (const std::string& name : stored) {
+      quoted += (quoted.empty() ? "\"" : ", \"") + name + "\"";
+      dropped += " - '" + name + "'";
+    }
+    detail += "; stored with the model, in ai_models.config: " + quoted;
+    hint = std::string("give ") + (stored.size() == 1 ? "it" : "them") +
+           " another value in p_config as well, or drop what is stored: update ai_models set config = config" +
+           dropped + " where model_name = ...";
+  }
+  throw Error(ErrorCode::kInvalidParameter, message, std::move(detail), std::move(hint));
+}
+
 std::vector<const char*> Names() {
   std::vector<const char*> names;
   for (const auto& parameter : kParameters) names.push_back(parameter.name);
@@ -327,13 +356,13 @@ IntentConfig ParseIntentConfig(std::span<const ConfigValue> values) {
     if (!parameter->set(config, value)) RejectConfigValue(value, parameter->range, parameter->description);
   }
   if (!config.analyzer.word_ngrams.enabled() && !config.analyzer.char_ngrams.enabled() && !config.analyzer.text_stats)
-    throw Error(ErrorCode::kInvalidParameter, "configuration leaves no features",
-                "word_ngrams and char_ngrams are off and text_stats is false", "turn one of them on");
+    RejectTogether(values, {"word_ngrams", "char_ngrams", "text_stats"}, "configuration leaves no features",
+                   "word_ngrams and char_ngrams are off and text_stats is false", "turn one of them on");
   if (config.networks > 0 && config.calibration != CalibrationKind::kSoftmax)
-    throw Error(ErrorCode::kInvalidParameter, "networks need the calibration \"softmax\"",
-                "networks is " + std::to_string(config.networks) + ", calibration is \"" +
-                    NameOf(kCalibrations, config.calibration) + "\"",
-                "leave calibration out, or set networks to 0");
+    RejectTogether(values, {"calibration", "networks"}, "networks need the calibration \"softmax\"",
+                   "networks is " + std::to_string(config.networks) + ", calibration is \"" +
+                       NameOf(kCalibrations, config.calibration) + "\"",
+                   "leave calibration out, or set networks to 0");
   return config;
 }
 
