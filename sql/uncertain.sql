@@ -80,7 +80,7 @@ select confidence_threshold from ai_model_metadata where id = :floored;
 update ai_models set confidence_threshold = null where model_name = 'p';
 -- out of reach
 select train('p', '{"target_precision": 0.9999}') as unreached \gset
-select v.confidence_threshold, t ->> 'reached' as reached
+select v.confidence_threshold, t ->> 'reached' as reached, t -> 'coverage' as coverage, t -> 'precision' as precision
 from ai_model_metadata v, jsonb_path_query(v.metrics, '$.target_precision') t where v.id = :unreached;
 select bool_and(decision = 'UNCERTAIN' and uncertain_reason = 'low_confidence') as nothing_is_decided
 from lesson, predict_intent(text, 'p') where text like '%talla%';

@@ -909,6 +909,9 @@ TEST(Trainer, ATargetPrecisionChoosesTheThreshold) {
   const TrainingResult unreached = Train(request, rows);
   EXPECT_FALSE(unreached.precision_target.reached);
   EXPECT_EQ(unreached.confidence_threshold, 1);
+  // Of nothing that was decided no share is right, and none is wrong.
+  ASSERT_EQ(unreached.precision_target.coverage, 0);
+  EXPECT_NE(ToJson(unreached).find("\"coverage\":0,\"precision\":null"), std::string::npos) << ToJson(unreached);
 }
 
 TEST(Trainer, ValidationRowsSetTheLimitsWhereThereAreEnough) {

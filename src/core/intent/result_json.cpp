@@ -136,7 +136,9 @@ void WriteDecisions(JsonWriter& json, const TrainingResult& r) {
   if (const PrecisionTarget& t = r.precision_target; t.target > 0) {
     json.Object().Key("target").Number(t.target).Key("reached").Bool(t.reached);
     json.Key("threshold").Number(static_cast<double>(t.threshold)).Key("rows").Integer(static_cast<int64_t>(t.rows));
-    json.Key("coverage").Number(t.coverage).Key("precision").Number(t.precision).Key("rows_from").String(from).Close();
+    json.Key("coverage").Number(t.coverage).Key("precision");
+    t.coverage > 0 ? void(json.Number(t.precision)) : void(json.Null());
+    json.Key("rows_from").String(from).Close();
   } else {
     json.Null();
   }
