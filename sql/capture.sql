@@ -141,6 +141,8 @@ select count(distinct record_interaction(m, 'r', '', p_conversation_id => c, p_c
 from (values ('uno', '', ''), ('¿cuánto cuesta?', '', ''), ('no me gusta', ' ', E'\t'), ('gracias', E'\n', '  ')) x (m, c, k);
 select user_message, detected_intent is null as no_intent, category, conversation_id is null as no_conversation,
   idempotency_key is null as no_key, evaluated_at is null as not_judged
+-- nor is one of nothing but invisible characters an intent
+select record_interaction('hola', p_detected_intent => U&'\00A0\2003\200B') is not null as recorded;
 from ai_training_data order by user_message;
 
 drop extension pg_retrain;

@@ -29,6 +29,10 @@ select submit_intent_correction(null, 'shipping');
 select submit_intent_correction(:'id', null);
 select submit_intent_correction(:'id', E' \t\n');
 \echo :LAST_ERROR_SQLSTATE
+select submit_intent_correction(:'id', U&' \00A0\2003\3000\200B\FEFF');
+\echo :LAST_ERROR_SQLSTATE
+select preview_correction(:'id', U&'\00A0');
+\echo :LAST_ERROR_SQLSTATE
 select submit_intent_correction(:'id', repeat('z', 1025));
 \echo :LAST_ERROR_SQLSTATE
 update ai_training_data set correct_intent = repeat('z', 1025) where id = :'id';

@@ -184,6 +184,7 @@ from unnest(array['{"text": {"a": 1}, "intent": "a"}', '{"text": "x", "intent": 
   '{"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}], "intent": "a"}',
   '{"text": "x", "metadata": {"intent": {"name": "a"}}}', '{"text": "x", "intent": "a", "metadata": {"category": ["b"]}}',
   '{"text": "x", "intent": "a", "metadata": {"productName": {}}}']) i;
+select import_training_dataset(array['{"text": "x", "intent": "\u00a0"}'], p_model_name => 'parts') #>> '{report,0,error}' as error;
 select import_training_dataset(array['{"text": "x", "intent": " a\n"}', '{"text": "y", "intent": 5}'], p_model_name => 'parts')
   -> 'imported' as imported;
 select user_message, detected_intent from ai_training_data where model_name = 'parts' order by 1;

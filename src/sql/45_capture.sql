@@ -109,7 +109,8 @@ declare
   v_id uuid;
   -- Many applications have '' where nothing is known. It names no intent, no category, and above all no message and no
   -- conversation: as a key it would swallow every message but the first, and strangers would judge each other's answers.
-  v_intent text := case when btrim(p_detected_intent, c_blank) <> '' then p_detected_intent end;
+  -- An intent is none either when nothing of it can be seen, such as a no-break space.
+  v_intent text := case when @extschema@.retrain_identity_text(p_detected_intent) <> '' then p_detected_intent end;
   v_category text := case when btrim(p_category, c_blank) <> '' then p_category end;
   v_conversation_id text := case when btrim(p_conversation_id, c_blank) <> '' then p_conversation_id end;
   v_key text := case when btrim(p_idempotency_key, c_blank) <> '' then p_idempotency_key end;

@@ -16,7 +16,8 @@ declare
   v_intent text := btrim(p_correct_intent, E' \t\r\n');
   v_mismatch boolean;
 begin
-  if v_intent is null or v_intent = '' then
+  -- Of nothing but blanks, which Unicode has many of.
+  if v_intent is null or @extschema@.retrain_identity_text(v_intent) = '' then
     raise exception 'p_correct_intent is missing'
       using errcode = 'invalid_parameter_value',
         detail = case when p_correct_intent is null then 'The intent given is null.'

@@ -48,6 +48,9 @@ begin
   intent := nullif(btrim(coalesce(p_item ->> 'intent', p_item ->> 'label', p_item ->> 'correct_intent',
     case when p_item -> 'intent_correct' is distinct from 'false' then p_item ->> 'detected_intent' end,
     v_metadata ->> 'intent'), E' \t\r\n'), '');
+  if @extschema@.retrain_identity_text(intent) = '' then
+    intent := null;
+  end if;
   category := nullif(coalesce(p_item ->> 'category', v_metadata ->> 'category'), '');
   product_name := coalesce(p_item ->> 'product_name', v_metadata ->> 'productName');
   v_confidence := coalesce(p_item ->> 'confidence_score', p_item ->> 'confidence');

@@ -324,7 +324,7 @@ declare
   v_known bigint;
   v_in_model boolean;
 begin
-  if v_intent is null or v_intent = '' then
+  if v_intent is null or @extschema@.retrain_identity_text(v_intent) = '' then
     raise exception 'p_correct_intent is missing'
       using errcode = 'invalid_parameter_value',
         detail = case when p_correct_intent is null then 'The intent given is null.'
