@@ -120,9 +120,9 @@ void Dataset::Add(const LabelledMessage& message, const Stop& stop) {
   }
   const std::string_view label = Trimmed(message.label);
   if (label.size() > kMaxLabelBytes)
-    throw Error(ErrorCode::kLimitExceeded, "intent name is too long",
+    throw Error(ErrorCode::kInvalidParameter, "intent name is too long",
                 std::to_string(label.size()) + " bytes, at most " + std::to_string(kMaxLabelBytes) + ": \"" +
-                    Shortened(label) + "\"",
+                    Shortened(label) + "\" of the message \"" + Shortened(message.text) + "\"",
                 "shorten the intent's name");
   Batch& batch = *batch_;
   Batch::Row row{batch.texts.size(),

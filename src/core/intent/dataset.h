@@ -69,8 +69,7 @@ class Dataset {
   ~Dataset();
 
   // Rows without a visible character in the text or without a label are counted and left out. Throws
-  // Error(kInvalidParameter) for a bad weight or split and Error(kLimitExceeded) for an overlong label; for a bad embedding
-  // at the latest in Finish.
+  // Error(kInvalidParameter) for a bad weight or split and an overlong label; for a bad embedding at the latest in Finish.
   void Add(const LabelledMessage& message, const Stop& stop);
   // Reads what waits. Everything below holds from here on; no Add afterwards.
   void Finish(const Stop& stop);
