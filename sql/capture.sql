@@ -61,7 +61,9 @@ begin
     $c$record_interaction('x', p_source => null)$c$,
     $c$record_interaction('x', p_model_name => '')$c$,
     $c$record_interaction('x', p_model_name => null)$c$,
-    $c$record_interaction('x', p_model_name => repeat('m', 201))$c$]
+    $c$record_interaction('x', p_model_name => repeat('m', 201))$c$,
+    $c$record_interaction('x', p_idempotency_key => repeat('ñ', 513))$c$,
+    $c$record_interaction('x', p_conversation_id => (select string_agg(md5(n::text), '') from generate_series(1, 300) n))$c$]
   loop
     begin
       execute 'select ' || v_call;
@@ -139,10 +141,10 @@ from ai_training_data d join saved s using (id);
 truncate ai_training_data;
 select count(distinct record_interaction(m, 'r', '', p_conversation_id => c, p_category => ' ', p_idempotency_key => k)) as ids
 from (values ('uno', '', ''), ('¿cuánto cuesta?', '', ''), ('no me gusta', ' ', E'\t'), ('gracias', E'\n', '  ')) x (m, c, k);
-select user_message, detected_intent is null as no_intent, category, conversation_id is null as no_conversation,
-  idempotency_key is null as no_key, evaluated_at is null as not_judged
 -- nor is one of nothing but invisible characters an intent
 select record_interaction('hola', p_detected_intent => U&'\00A0\2003\200B') is not null as recorded;
+select user_message, detected_intent is null as no_intent, category, conversation_id is null as no_conversation,
+  idempotency_key is null as no_key, evaluated_at is null as not_judged
 from ai_training_data order by user_message;
 
 drop extension pg_retrain;

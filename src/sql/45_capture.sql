@@ -129,6 +129,14 @@ begin
         detail = format('It has %s bytes.', octet_length(p_detected_intent)),
         hint = 'An intent has at most 1024 bytes.';
   end if;
+  -- They are keys of indexes, which take no more.
+  if greatest(octet_length(v_key), octet_length(v_conversation_id)) > 1024 then
+    raise exception '% is too long', case when octet_length(v_key) > 1024 then 'p_idempotency_key' else 'p_conversation_id' end
+      using errcode = 'invalid_parameter_value',
+        detail = format('It has %s bytes.',
+          case when octet_length(v_key) > 1024 then octet_length(v_key) else octet_length(v_conversation_id) end),
+        hint = 'It has at most 1024 bytes; pass a digest of what is longer.';
+  end if;
   if p_confidence_score not between 0 and 100 then
     raise exception 'p_confidence_score is out of range'
       using errcode = 'invalid_parameter_value',
