@@ -23,6 +23,13 @@ select attempt('{"max_feature": 10}');
 select attempt('{"C": 1}');
 select attempt('{"ngram_range": [1, 2]}');
 select attempt(jsonb_build_object(repeat('x', 1000), 1));
+select attempt('{"min_samples": 5}');
+select attempt('{"Auto_Retrain_Threshold": 5}');
+select bool_and(attempt(jsonb_build_object(attname, null)) ~ 'it is a column of ai_models') from pg_attribute
+where attrelid = 'ai_models'::regclass and attnum > 0
+  and attname not in ('model_name', 'task', 'config', 'source', 'source_set_by', 'target', 'algorithm', 'created_at', 'updated_at');
+do $$ begin perform train_forecast('f', 'select date ''2026-01-01'' + n as ds, n as y from generate_series(1, 40) n', '{"max_f1_regression": 1}');
+exception when others then raise notice '%', sqlerrm; end $$;
 
 \echo not an object
 select attempt('[]');
@@ -85,13 +92,6 @@ select count(*) from ai_training_runs;
 select status, model_config -> 'c', model_config -> 'folds' from train_intent_model('m', p_config => '{"c": 2}');
 select status, model_config -> 'c', model_config -> 'folds' from train_intent_model('m', p_config => '{"folds": 3}');
 select config from ai_models;
-update ai_models set config = '{"c": "high"}';
-select attempt('{}') ~ '^22023 invalid value for configuration key "c"';
-select attempt('{"c": 1}');
-
-\echo what the presets are
-select name, type, default_value from retrain_config_reference();
-select key, value from jsonb_each((train_intent_model('classic', p_config => '{"preset": "classic"}')).model_config) order by key;
 \echo keys that do not go together, some of them stored with the model
 update ai_models set config = '{"calibration": "sigmoid"}';
 select attempt('{"preset": "accurate"}');
@@ -103,6 +103,13 @@ select attempt('{"word_ngrams": null}');
 update ai_models set config = '{"char_ngrams": null, "word_ngrams": null, "text_stats": true}';
 select attempt('{"text_stats": false}');
 update ai_models set config = '{"c": 2}';
+update ai_models set config = '{"c": "high"}';
+select attempt('{}') ~ '^22023 invalid value for configuration key "c"';
+select attempt('{"c": 1}');
+
+\echo what the presets are
+select name, type, default_value from retrain_config_reference();
+select key, value from jsonb_each((train_intent_model('classic', p_config => '{"preset": "classic"}')).model_config) order by key;
 
 drop function attempt;
 drop extension pg_retrain;

@@ -39,6 +39,12 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Columns of ai_models that are no hyper-parameters, and are often taken for some.
+constexpr std::string_view kPolicy[] = {
+    "min_samples",      "auto_retrain_threshold", "max_f1_regression", "recent_window", "recent_min_rows",
+    "recent_min_ratio", "confidence_threshold",   "label_source",      "human_weight",  "keep_versions",
+    "enabled"};
+
 std::string Quoted(std::string_view text) { return "\"" + Shortened(text, 100) + "\""; }
 
 std::string Describe(const ConfigValue& v) {
@@ -84,9 +90,13 @@ void RejectConfigKey(std::string_view key, std::span<const char* const> known, s
     if (closest == nullptr || d < distance) closest = name, distance = d;
   }
   const bool close = closest != nullptr && distance <= std::max<size_t>(2, std::string_view(closest).size() / 3);
+  const bool policy = std::find(std::begin(kPolicy), std::end(kPolicy), lower) != std::end(kPolicy);
   throw Error(ErrorCode::kInvalidParameter, "unknown configuration key " + Quoted(key),
               "known keys" + (of.empty() ? "" : " of " + std::string(of)) + ": " + list,
-              close ? "did you mean \"" + std::string(closest) + "\"?" : "remove the key");
+              policy ? "it is a column of ai_models, set for all trainings of a model: update ai_models set " + lower +
+                           " = ... where model_name = ..."
+              : close ? "did you mean \"" + std::string(closest) + "\"?"
+                      : "remove the key");
 }
 
 void RejectConfigValue(const ConfigValue& value, const char* range, const char* description) {
