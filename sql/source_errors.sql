@@ -66,6 +66,9 @@ select attempt('select ''a'' as text, ''b'' as intent, ''NaN''::float8 as weight
 select attempt('select ''a'' as text, ''b'' as intent, ''inf''::float4 as weight');
 select attempt('select ''a'' as text, ''b'' as intent, 1e39::float8 as weight');
 select attempt('select ''a'' as text, ''b'' as intent, 1e-300::float8 as weight');
+select regexp_replace(attempt('select ''a'' as text, ''b'' as intent, 1e400::numeric as weight'), '0{20,}', '0...');
+select attempt('select repeat(''largo '', 20) as text, ''b'' as intent, ''294276-12-31 23:59:59''::timestamp as created_at');
+select attempt('select ''a'' as text, ''b'' as intent, date ''5874897-12-31'' as created_at');
 select attempt('select ''a'' as text, ''b'' as intent, ''held out'' as split');
 select attempt('select ''a'' as text, repeat(''b'', 1025) as intent');
 select attempt('select ''a'' as text, repeat(''b'', 1000000) as intent');

@@ -8,6 +8,7 @@
 extern "C" {
 #include "executor/spi.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
@@ -88,40 +89,66 @@ static void find_embedding(TupleDesc desc, Source* source) {
            errhint("select the embedding in the query, or set embedding_column to null")));
 }
 
-static void embedding_context(void* column) {
-  errcontext("column \"%s\" of p_source", static_cast<const char*>(column));
+// The value that is being read, for what is said of one that does not convert.
+struct ReadingValue {
+  const Source* source;
+  HeapTuple tuple;
+  TupleDesc desc;
+  const char* column;  // null: none that could fail
+};
+
+// The message stands for the row: rows of a query have no number that stays.
+static void value_context(void* arg) {
+  const auto* reading = static_cast<const ReadingValue*>(arg);
+  if (reading->column == nullptr) return;
+  errcontext("column \"%s\" of p_source", reading->column);
   if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION) return;
   errcode(ERRCODE_INVALID_PARAMETER_VALUE);
-  errdetail("Column \"%s\" of p_source is the embedding_column.", static_cast<const char*>(column));
-  errhint("name a column whose values are lists of numbers: real[], float8[] or vector");
+  char* message = SPI_getvalue(reading->tuple, reading->desc, reading->source->column[kText]);
+  const int length = message == nullptr ? 0 : static_cast<int>(strlen(message));
+  const int shown = message == nullptr ? 0 : pg_mbcliplen(message, length, 60);
+  const bool embedding = reading->column == reading->source->embedding_name;
+  errdetail("%s \"%s\" of p_source, of the message \"%.*s%s\"", embedding ? "embedding_column" : "column",
+            reading->column, shown, message == nullptr ? "" : message, shown < length ? "..." : "");
+  if (embedding)
+    errhint("name a column whose values are lists of numbers: real[], float8[] or vector");
+  else if (strcmp(reading->column, kColumnNames[kWeight]) == 0)
+    errhint("give every row a weight between 1e-30 and 1e30");
+  else
+    errhint("give times that timestamptz holds, or null where none is known");
 }
 
-// The row's embedding as real[], or null. pgvector writes [1,2], arrays write {1,2}.
-static ArrayType* embedding_column(const Source& source, HeapTuple tuple, TupleDesc desc) {
+// Numbers of an embedding; none where it is null.
+struct Numbers {
+  const float* values;
+  size_t size;
+};
+
+static void check_list(const Source& source, const ArrayType* array) {
+  if (ARR_NDIM(array) > 1 || array_contains_nulls(const_cast<ArrayType*>(array)))
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("column \"%s\" of p_source is not a list of numbers", source.embedding_name),
+             ARR_NDIM(array) > 1 ? errdetail("It has %d dimensions.", ARR_NDIM(array)) : errdetail("It has nulls.")));
+}
+
+// The row's embedding. pgvector writes [1,2], arrays write {1,2}.
+static Numbers embedding_column(const Source& source, HeapTuple tuple, TupleDesc desc) {
   bool is_null;
   const Datum value = SPI_getbinval(tuple, desc, source.embedding, &is_null);
-  if (is_null) return nullptr;
-  ArrayType* array;
+  if (is_null) return {nullptr, 0};
+  const ArrayType* array;
   if (source.embedding_type == FLOAT4ARRAYOID) {
     array = DatumGetArrayTypeP(value);
   } else {
     char* numbers = OidOutputFunctionCall(source.embedding_output, value);
     const size_t length = strlen(numbers);
     if (length >= 2 && numbers[0] == '[' && numbers[length - 1] == ']') numbers[0] = '{', numbers[length - 1] = '}';
-    ErrorContextCallback context;
-    context.callback = embedding_context;
-    context.arg = const_cast<char*>(source.embedding_name);
-    context.previous = error_context_stack;
-    error_context_stack = &context;
     array = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, numbers, FLOAT4OID, -1));
-    error_context_stack = context.previous;
   }
-  if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("column \"%s\" of p_source is not a list of numbers", source.embedding_name),
-             ARR_NDIM(array) > 1 ? errdetail("It has %d dimensions.", ARR_NDIM(array)) : errdetail("It has nulls.")));
-  return array;
+  check_list(source, array);
+  return {reinterpret_cast<const float*>(ARR_DATA_PTR(array)),
+          static_cast<size_t>(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)))};
 }
 
 static void describe_source(TupleDesc desc, Source* source) {
@@ -195,16 +222,22 @@ static void add_row(const Source& source, HeapTuple tuple, TupleDesc desc) {
   message.text = text_column(source, kText, tuple, desc);
   message.label = text_column(source, kIntent, tuple, desc);
   message.split = text_column(source, kSplit, tuple, desc);
-  message.weight = weight_column(source, tuple, desc);
-  message.created_at = time_column(source, kCreatedAt, tuple, desc);
   message.human = flag_column(source, kHuman, tuple, desc);
   message.reviewed = flag_column(source, kReviewed, tuple, desc);
   message.labelled_at = time_column(source, kLabelledAt, tuple, desc);
+  ReadingValue reading = {&source, tuple, desc, nullptr};
+  ErrorContextCallback context = {error_context_stack, value_context, &reading};
+  error_context_stack = &context;
+  reading.column = kColumnNames[kWeight];
+  message.weight = weight_column(source, tuple, desc);
+  reading.column = kColumnNames[kCreatedAt];
+  message.created_at = time_column(source, kCreatedAt, tuple, desc);
+  reading.column = source.embedding_name;
   if (source.embedding_name != nullptr) {
-    if (const ArrayType* array = embedding_column(source, tuple, desc))
-      message.embedding = {reinterpret_cast<const float*>(ARR_DATA_PTR(array)),
-                           static_cast<size_t>(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)))};
+    const Numbers embedding = embedding_column(source, tuple, desc);
+    message.embedding = {embedding.values, embedding.size};
   }
+  error_context_stack = context.previous;
   guarded([&] { source.trainer->Add(message, backend_stop()); });
 }
 
