@@ -21,6 +21,15 @@ select status, intent_accuracy from train_intent_model('m', p_promote => 'never'
 select status, intent_accuracy from train_intent_model('m', p_promote => 'never',
   p_source => $$select text, intent, split, translate(embedding::text, '{}', '[]') as embedding from notes$$);
 
+-- a number too small for single precision is 0, one too large is an error
+select status, intent_accuracy, model_version_id as small from train_intent_model('m', p_promote => 'never',
+  p_source => 'select text, intent, split, array_append(embedding::float8[], case when n % 2 = 0 then 1e-300 else -4.9e-324 end) as embedding from notes') \gset
+select status, model_version_id as zero from train_intent_model('m', p_promote => 'never',
+  p_source => 'select text, intent, split, array_append(embedding::float8[], 0) as embedding from notes') \gset
+select :'status' as status, a.artifact = b.artifact as as_zero from ai_model_versions a, ai_model_versions b where a.id = :small and b.id = :zero;
+select train_intent_model('m', p_source => 'select text, intent, case when n <> 7 then embedding::float8[] else ''{1e39,1,2}'' end as embedding from notes');
+\echo :LAST_ERROR_SQLSTATE
+
 -- what is missing or wrong is named
 select predict_intent('nota', 'm');
 select classify_intent('nota', 'm', '{1,2}');

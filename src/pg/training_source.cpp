@@ -132,11 +132,27 @@ static void check_list(const Source& source, const ArrayType* array) {
              ARR_NDIM(array) > 1 ? errdetail("It has %d dimensions.", ARR_NDIM(array)) : errdetail("It has nulls.")));
 }
 
+// In single precision; what is too small for it is 0, as in a sum with the others.
+static Numbers rounded(const Source& source, const ArrayType* array) {
+  check_list(source, array);
+  const auto n = static_cast<size_t>(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)));
+  const auto* doubles = reinterpret_cast<const double*>(ARR_DATA_PTR(array));
+  auto* values = static_cast<float*>(palloc(sizeof(float) * (n + 1)));
+  for (size_t i = 0; i < n; ++i) {
+    values[i] = static_cast<float>(doubles[i]);
+    if (isinf(values[i]) && !isinf(doubles[i]))
+      ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                      errmsg("\"%g\" is out of range for type real", doubles[i])));
+  }
+  return {values, n};
+}
+
 // The row's embedding. pgvector writes [1,2], arrays write {1,2}.
 static Numbers embedding_column(const Source& source, HeapTuple tuple, TupleDesc desc) {
   bool is_null;
   const Datum value = SPI_getbinval(tuple, desc, source.embedding, &is_null);
   if (is_null) return {nullptr, 0};
+  if (source.embedding_type == FLOAT8ARRAYOID) return rounded(source, DatumGetArrayTypeP(value));
   const ArrayType* array;
   if (source.embedding_type == FLOAT4ARRAYOID) {
     array = DatumGetArrayTypeP(value);
