@@ -177,6 +177,45 @@ select status from train_model('switch', 'regression', 'select * from houses', '
 update ai_models set algorithm = 'xgboost', config = config || '{"max_depth": 3, "n_estimators": 5, "lambda": 2}' where model_name = 'switch';
 select status, model_config -> 'alpha' as alpha, model_config -> 'exclude' as exclude from train_model('switch', p_algorithm => 'ridge');
 select algorithm, config from ai_models where model_name = 'switch';
+-- What is trained again is what is live: target, algorithm and their query stay until a version of others goes live.
+create view steady as select target, algorithm, source, config from ai_models where model_name = 'steady';
+select status, deployed from train_model('steady', 'regression', 'select area, garden, price from houses', 'price', 'ridge', '{"alpha": 3}');
+select status, deployed, metrics ->> 'target' as target, model_version_id as other
+from train_model('steady', p_source => 'select garden, town, area from houses', p_target => 'area', p_promote => 'never') \gset
+select :'status' as status, :'deployed' as deployed, :'target' as target;
+select * from steady;
+select status, deployed, metrics ->> 'target' as target from train_model('steady');
+-- refused, or failed
+select status, deployed from train_model('steady', p_source => 'select house_id, garden, area from houses', p_target => 'area');
+select status, deployed from train_model('steady', p_source => 'select garden, area from houses limit 5', p_target => 'area');
+select * from steady;
+-- by hand, and back
+select promote_model(:other) ->> 'success' as promoted;
+select * from steady;
+select status, metrics ->> 'target' as target from train_model('steady', p_promote => 'never');
+select rollback_model('steady') ->> 'success' as rolled_back;
+select * from steady;
+select status, deployed, metrics ->> 'target' as target from train_model('steady');
+-- by a training
+select status, deployed from train_model('steady', p_source => 'select garden, town, area from houses', p_target => 'area', p_promote => 'always');
+select * from steady;
+-- another query alone is stored as it is given
+select status, deployed from train_model('steady', p_source => 'select garden, area from houses', p_promote => 'never');
+select * from steady;
+-- a query that another role gave does not become the promoting role's
+create role regress_retrain_steady;
+select grant_retrain_access('regress_retrain_steady', 'trainer', 'steady') ->> 'success' as granted;
+alter view steady owner to regress_retrain_steady;
+set role regress_retrain_steady;
+\set VERBOSITY terse
+select rollback_model('steady') ->> 'success' as rolled_back;
+\set VERBOSITY default
+select * from steady;
+reset role;
+select source_set_by = current_user as mine from ai_models where model_name = 'steady';
+drop view steady;
+select revoke_retrain_access('regress_retrain_steady') ->> 'success' as revoked;
+drop role regress_retrain_steady;
 -- A name for which every training has failed is free for another task; one that has versions is not.
 select status, error_message from train_model('second thought', 'classification', 'select area, 1 as price from houses', 'price', 'logistic_regression', '{"c": 2}');
 select status, task, model_config -> 'alpha' as alpha from train_model('second thought', 'regression', 'select area, price from houses', 'price', 'ridge');

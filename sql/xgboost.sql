@@ -84,6 +84,20 @@ update ai_training_runs set model_config = '{"n_estimators": 2}' where model_nam
 select verify_model(:plain) ->> 'reason' as reason;
 rollback;
 
+-- A trial of another algorithm leaves the model its own, with its hyper-parameters, until it goes live.
+select status, deployed from train_model('trial', 'regression', 'select a, b, y from sizes', 'y', 'ridge', '{"alpha": 3, "exclude": ["b"]}');
+select status, deployed, model_config -> 'alpha' as alpha, model_config -> 'exclude' as exclude
+from train_model('trial', p_algorithm => 'random_forest', p_config => '{"n_estimators": 5}', p_promote => 'never');
+select algorithm, config from ai_models where model_name = 'trial';
+select promote_model(max(id)) ->> 'success' as promoted from ai_model_versions where model_name = 'trial';
+select algorithm, config from ai_models where model_name = 'trial';
+select rollback_model('trial') ->> 'success' as rolled_back;
+select algorithm, config from ai_models where model_name = 'trial';
+-- The default algorithm stays the default one.
+select status, deployed from train_model('trial default', 'regression', 'select a, b, y from sizes', 'y', p_config => '{"n_estimators": 5}');
+select status, deployed from train_model('trial default', p_promote => 'always');
+select algorithm from ai_models where model_name = 'trial default';
+
 -- A model that XGBoost saved, in JSON: one tree of one split, and null goes right.
 select import_xgboost_model(convert_to('{"learner": {"feature_names": ["acid", "sugar"], "gradient_booster": {"name": "gbtree", "model": {"tree_info": [0],
   "trees": [{"left_children": [1, -1, -1], "right_children": [2, -1, -1], "split_indices": [0, 0, 0], "split_conditions": [5, -1, 1],

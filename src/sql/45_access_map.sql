@@ -171,6 +171,8 @@ as $function$
     ('function', 'retrain_begin_run', 'execute', null, array['trainer']),
     ('function', 'retrain_finish_run', 'execute', null, array['trainer']),
     ('function', 'retrain_update_order', 'execute', null, array['trainer']),
+    ('function', 'retrain_config_for', 'execute', null, array['trainer']),
+    ('function', 'retrain_follow_version', 'execute', null, array['trainer']),
     ('function', 'retrain_train_again', 'execute', null, array['trainer']),
     ('function', 'retrain_assign_splits', 'execute', null, array['trainer']),
     ('function', 'retrain_mark_rows', 'execute', null, array['trainer']),

@@ -184,6 +184,7 @@ begin
   select p_model_name, v.id, v.version, v_at, coalesce(p_by, current_user), p_reason, p_kind
   from @extschema@.ai_model_versions v
   where v.id = p_version_id;
+  perform @extschema@.retrain_follow_version(p_model_name, p_version_id, v_previous);
   perform @extschema@.retrain_notify(
     case p_kind when 'rollback' then 'rolled_back' else 'promoted' end, p_model_name, p_version_id);
   return v_previous;

@@ -12,11 +12,13 @@ comment on column @extschema@.ai_intent_prediction.familiarity is
 comment on table @extschema@.ai_models is
   'One row per model: task, configuration and retraining policy. A model comes into being at its first use.';
 comment on column @extschema@.ai_models.config is 'Hyper-parameters of the first training; p_config adds to them.';
-comment on column @extschema@.ai_models.source is 'Query of the last training; null means ai_training_data.';
+comment on column @extschema@.ai_models.source is
+  'Query of the last training; null means ai_training_data. With another target or algorithm: of the last that went live.';
 comment on column @extschema@.ai_models.task is
   'What the model predicts: intent, classification, regression, clustering or forecast.';
 comment on column @extschema@.ai_models.target is 'Column that a model of a table predicts; null for clusters and the others.';
-comment on column @extschema@.ai_models.algorithm is 'Algorithm of the last training of a table''s model; null: the default one.';
+comment on column @extschema@.ai_models.algorithm is
+  'Algorithm of a table''s model, changed when a version of another one goes live; null: the default one.';
 comment on column @extschema@.ai_models.source_set_by is
   'Who gave the source: retrain_if_due() runs it for that role alone. Kept by a trigger.';
 comment on column @extschema@.ai_models.min_samples is 'Fewer labelled texts than this make a recorded failed run.';
@@ -210,6 +212,10 @@ comment on function @extschema@.retrain_begin_run(text, text, text, jsonb, text,
   'Internal: opens a training run of any task; the training functions call it.';
 comment on function @extschema@.retrain_update_order(text, text, text, text, text) is
   'Internal: keeps what a model of a table or a forecast is trained from.';
+comment on function @extschema@.retrain_config_for(jsonb, text, text) is
+  'Internal: the keys of a configuration that another algorithm has, too.';
+comment on function @extschema@.retrain_follow_version(text, bigint, bigint) is
+  'Internal: gives a table''s model the target and algorithm of the version that went live.';
 comment on function @extschema@.retrain_finish_run(uuid, jsonb, bytea, text, bytea) is
   'Internal: closes a training run and registers its version; the training functions call it.';
 comment on function @extschema@.retrain_begin_verification(bigint) is

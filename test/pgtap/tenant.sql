@@ -212,6 +212,8 @@ insert into calls values
   ('schedule_churn_alert', 'schedule_churn_alert([model], ''select 1'')'),
   ('schedule_purchase_alert', 'schedule_purchase_alert([model], ''select 1'')'),
   ('retrain_train_again', 'retrain_train_again([model], ''x'')'),
+  ('retrain_config_for', 'retrain_config_for(''{}'', ''ridge'', ''xgboost'')'),
+  ('retrain_follow_version', 'retrain_follow_version([model], [version], null)'),
   ('retrain_update_order', 'retrain_update_order([model], ''intent'', ''select 1'', ''x'', ''y'')'),
   ('retrain_finish_verification', 'retrain_finish_verification([version], ''{}'', ''\x00'')'),
   ('retrain_gamma_upper', 'retrain_gamma_upper(1, 1)'),
