@@ -73,6 +73,10 @@ select drop_model_version(2) - 'version_id' as answer;
 select count(*) from ai_model_deployments where version_id = 2;
 delete from ai_models where model_name = 'm';
 \echo :LAST_ERROR_SQLSTATE
+-- nor is it renamed, which would leave them without a model; another column, or the name it has, may be written
+update ai_models set model_name = 'n' where model_name = 'm';
+\echo :LAST_ERROR_SQLSTATE
+update ai_models set model_name = 'm', min_samples = 20 where model_name = 'm';
 
 -- a rolled-back promotion leaves no trace
 begin;

@@ -360,7 +360,7 @@ as $function$
     ('function', 'retrain_shipped_rules_before_truncate', 'execute', null, '{}'),
     ('function', 'retrain_after_truncate', 'execute', null, '{}'),
     ('function', 'retrain_prompt_before_write', 'execute', null, '{}'),
-    ('function', 'retrain_model_before_delete', 'execute', null, '{}'),
+    ('function', 'retrain_model_before_leave', 'execute', null, '{}'),
     ('function', 'retrain_experiments_after_delete', 'execute', null, '{}'),
     ('function', 'retrain_alert_rule_before_update', 'execute', null, '{}'),
     ('function', 'retrain_model_source_before_write', 'execute', null, '{}'),

@@ -427,21 +427,30 @@ begin
 end
 $function$;
 
--- A model leaves after its versions: a live version without its model's row would be out of every grant's reach.
-create function @extschema@.retrain_model_before_delete() returns trigger
+-- A model leaves its name after its versions: a live version without its model's row would be out of every grant's reach.
+create function @extschema@.retrain_model_before_leave() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$
+declare
+  v_relation text;
 begin
-  if exists (select from @extschema@.ai_model_versions v where v.model_name = old.model_name) then
-    raise exception 'model "%" still has versions', old.model_name
-      using errcode = 'dependent_objects_still_exist', hint = 'Delete its rows in ai_model_versions first.';
+  if tg_op = 'UPDATE' and new.model_name = old.model_name then
+    return new;
   end if;
-  if exists (select from @extschema@.ai_experiments e where e.model_name = old.model_name) then
-    raise exception 'model "%" still has experiments', old.model_name
-      using errcode = 'dependent_objects_still_exist', hint = 'Delete its rows in ai_experiments first.';
+  v_relation := case
+    when exists (select from @extschema@.ai_model_versions v where v.model_name = old.model_name) then 'versions'
+    when exists (select from @extschema@.ai_experiments e where e.model_name = old.model_name) then 'experiments' end;
+  if v_relation is not null and tg_op = 'UPDATE' then
+    raise exception 'model "%" still has %', old.model_name, v_relation
+      using errcode = 'dependent_objects_still_exist', detail = format('They would not become those of "%s".', new.model_name),
+        hint = 'Messages can be moved to another model, and import_model() takes what export_model() gives to another name.';
+  elsif v_relation is not null then
+    raise exception 'model "%" still has %', old.model_name, v_relation
+      using errcode = 'dependent_objects_still_exist',
+        hint = format('Delete its rows in %s first.', case v_relation when 'versions' then 'ai_model_versions' else 'ai_experiments' end);
   end if;
-  return old;
+  return case tg_op when 'UPDATE' then new else old end;
 end
 $function$;
 

@@ -25,9 +25,9 @@ create trigger ai_training_data_truncate
   after truncate on @extschema@.ai_training_data
   for each statement execute function @extschema@.retrain_training_data_after_truncate();
 
-create trigger ai_models_delete
-  before delete on @extschema@.ai_models
-  for each row execute function @extschema@.retrain_model_before_delete();
+create trigger ai_models_leave
+  before delete or update of model_name on @extschema@.ai_models
+  for each row execute function @extschema@.retrain_model_before_leave();
 
 create trigger ai_intent_corrections_append_only
   before update or delete on @extschema@.ai_intent_corrections

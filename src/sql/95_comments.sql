@@ -241,7 +241,7 @@ comment on function @extschema@.retrain_training_data_after_delete() is 'Interna
 comment on function @extschema@.retrain_training_data_after_truncate() is 'Internal: trigger of ai_training_data.';
 comment on function @extschema@.retrain_after_truncate() is 'Internal: trigger of tables that others depend on.';
 comment on function @extschema@.retrain_shipped_rules_before_truncate() is 'Internal: trigger of tables with shipped rules.';
-comment on function @extschema@.retrain_model_before_delete() is 'Internal: trigger of ai_models.';
+comment on function @extschema@.retrain_model_before_leave() is 'Internal: trigger of ai_models.';
 comment on function @extschema@.retrain_touch_updated_at() is 'Internal: trigger of ai_models.';
 comment on function @extschema@.retrain_corrections_append_only() is 'Internal: trigger of ai_intent_corrections.';
 comment on function @extschema@.retrain_versions_immutable() is 'Internal: trigger of ai_model_versions.';
