@@ -78,6 +78,17 @@ update ai_models set model_name = 'n' where model_name = 'm';
 \echo :LAST_ERROR_SQLSTATE
 update ai_models set model_name = 'm', min_samples = 20 where model_name = 'm';
 
+-- a live version that was deleted: one step back is what was live before it, and no more than there is
+begin;
+select promote_model(1) is not null, promote_model(3) is not null;
+delete from ai_model_versions where model_name = 'm' and is_active;
+savepoint none_live;
+select rollback_model('m', 2147483647);
+rollback to none_live;
+select rollback_model('m') - 'version_id' as answer;
+select version, live_until, reason from model_live_at('m');
+rollback;
+
 -- a rolled-back promotion leaves no trace
 begin;
 select promote_model(4) is not null;

@@ -271,6 +271,7 @@ declare
   v_deployment record;
   v_stack bigint[] := '{}';
   v_seen bigint[];
+  v_places bigint;
   v_target record;
 begin
   if p_steps is null or p_steps < 1 then
@@ -303,18 +304,20 @@ begin
     end if;
   end loop;
 
-  v_seen := array[v_live.id];
+  -- Where none is live, its row deleted for example, the first one found is one step back.
+  v_seen := array_remove(array[v_live.id], null);
+  v_places := p_steps::bigint + cardinality(v_seen);
   for v_place in reverse cardinality(v_stack) .. 1 loop
     if not v_stack[v_place] = any (v_seen) then
       v_seen := v_seen || v_stack[v_place];
     end if;
-    exit when cardinality(v_seen) > p_steps;
+    exit when cardinality(v_seen) = v_places;
   end loop;
-  if cardinality(v_seen) <= p_steps then
+  if cardinality(v_seen) < v_places then
     raise exception 'model "%" has no version to return to', p_model_name
       using errcode = 'undefined_object',
         detail = format('%s asked for; earlier live versions that still exist: %s.',
-          case when p_steps = 1 then '1 step' else p_steps || ' steps' end, cardinality(v_seen) - 1),
+          case when p_steps = 1 then '1 step' else p_steps || ' steps' end, cardinality(v_seen) - (v_places - p_steps)),
         hint = 'promote_model() makes any kept version live.';
   end if;
 
@@ -322,7 +325,8 @@ begin
   from @extschema@.ai_model_versions v
   where v.id = v_seen[cardinality(v_seen)];
   perform @extschema@.retrain_set_live(
-    p_model_name, v_target.id, format('rolled back from %s', v_live.version), current_user, 'rollback');
+    p_model_name, v_target.id, coalesce('rolled back from ' || v_live.version, 'rolled back, no version was live'),
+    current_user, 'rollback');
   return jsonb_build_object(
     'success', true,
     'model_name', p_model_name,
