@@ -35,6 +35,8 @@ select version_id = :v1 as first from live;
 select kind, count(*) from ai_model_deployments group by 1 order by 1;
 select bool_and(l.version_id = d.version_id) as history_agrees, count(*)
 from ai_model_deployments d, model_live_at('m', d.live_from) l;
+select bool_and(live_until = next) as without_gaps, count(*)
+from (select live_until, lead(live_from) over (order by live_from) as next from ai_model_deployments) d where next is not null;
 select count(*) as before_the_first
 from model_live_at('m', (select min(live_from) - interval '1 second' from ai_model_deployments));
 select version_id = :v1 as now, live_until from model_live_at('m');

@@ -89,6 +89,16 @@ select rollback_model('m') - 'version_id' as answer;
 select version, live_until, reason from model_live_at('m');
 rollback;
 
+-- one that was retired by hand was live until then, and is one step back; by a clock that went back meanwhile, too
+begin;
+update ai_model_versions set status = 'retired', is_active = false where model_name = 'm' and is_active;
+select count(*) as live from model_live_at('m');
+select version, live_until > live_from as closed from ai_model_deployments where model_name = 'm' order by live_from desc limit 1;
+update ai_model_deployments set live_until = live_until + interval '1 hour'
+where model_name = 'm' and live_from = (select max(live_from) from ai_model_deployments where model_name = 'm');
+select rollback_model('m') - 'version_id' as answer;
+rollback;
+
 -- a rolled-back promotion leaves no trace
 begin;
 select promote_model(4) is not null;

@@ -365,7 +365,7 @@ as $function$
     ('function', 'retrain_alert_rule_before_update', 'execute', null, '{}'),
     ('function', 'retrain_model_source_before_write', 'execute', null, '{}'),
     ('function', 'retrain_run_source_before_write', 'execute', null, '{}'),
-    ('function', 'retrain_version_after_delete', 'execute', null, '{}'),
+    ('function', 'retrain_version_after_leave', 'execute', null, '{}'),
     ('function', 'retrain_version_before_insert', 'execute', null, '{}'),
     ('function', 'retrain_touch_updated_at', 'execute', null, '{}'),
     ('function', 'retrain_corrections_append_only', 'execute', null, '{}'),

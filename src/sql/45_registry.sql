@@ -153,14 +153,24 @@ declare
   v_at timestamptz;
 begin
   perform @extschema@.retrain_lock(p_model_name, 1);
+  -- Who deletes or retires it by hand has it before its period, too.
   select v.id into v_previous
   from @extschema@.ai_model_versions v
-  where v.model_name = p_model_name and v.is_active;
+  where v.model_name = p_model_name and v.is_active
+  for no key update;
   if v_previous = p_version_id then
     return v_previous;
   end if;
 
-  -- The old one leaves first: the unique index allows no two, and other sessions see both steps at once.
+  -- One moment closes the old period and opens the new one, always later than the last one, whatever the clock says.
+  select greatest(clock_timestamp(), max(d.live_from) + interval '1 microsecond', max(d.live_until)) into v_at
+  from @extschema@.ai_model_deployments d
+  where d.model_name = p_model_name;
+  update @extschema@.ai_model_deployments d
+  set live_until = v_at
+  where d.model_name = p_model_name and d.live_until is null;
+
+  -- The old one leaves first: the unique index allows no two, and other sessions see all steps at once.
   update @extschema@.ai_model_versions v
   set status = 'retired', is_active = false
   where v.model_name = p_model_name and v.is_active;
@@ -171,14 +181,6 @@ begin
     raise exception 'model version % does not exist', p_version_id
       using errcode = 'undefined_object', detail = format('The model is "%s".', p_model_name);
   end if;
-
-  -- One moment closes the old period and opens the new one, always later than the last one's start.
-  select greatest(clock_timestamp(), max(d.live_from) + interval '1 microsecond') into v_at
-  from @extschema@.ai_model_deployments d
-  where d.model_name = p_model_name;
-  update @extschema@.ai_model_deployments d
-  set live_until = v_at
-  where d.model_name = p_model_name and d.live_until is null;
   insert into @extschema@.ai_model_deployments (
     model_name, version_id, version, live_from, deployed_by, reason, kind)
   select p_model_name, v.id, v.version, v_at, coalesce(p_by, current_user), p_reason, p_kind
@@ -458,8 +460,8 @@ begin
 end
 $function$;
 
--- A live version that is deleted is live no longer, and the history of deployments says so.
-create function @extschema@.retrain_version_after_delete() returns trigger
+-- A live version that is deleted or retired by hand is live no longer, and the history of deployments says so.
+create function @extschema@.retrain_version_after_leave() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $function$

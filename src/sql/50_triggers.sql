@@ -39,7 +39,12 @@ create trigger ai_model_versions_checksums
 
 create trigger ai_model_versions_delete
   after delete on @extschema@.ai_model_versions
-  for each row when (old.is_active) execute function @extschema@.retrain_version_after_delete();
+  for each row when (old.is_active) execute function @extschema@.retrain_version_after_leave();
+
+-- A promotion has closed the period before.
+create trigger ai_model_versions_retire
+  after update of is_active on @extschema@.ai_model_versions
+  for each row when (old.is_active and not new.is_active) execute function @extschema@.retrain_version_after_leave();
 
 -- Not on status and is_active, so that a promotion never reads the artifact.
 create trigger ai_model_versions_immutable

@@ -46,7 +46,7 @@ comment on function @extschema@.retrain_purge_job_runs(interval) is
 comment on function @extschema@.retrain_schema_name() is 'Internal: the extension''s schema, quoted.';
 comment on function @extschema@.retrain_take_snapshots() is 'Internal: what the job of schedule_snapshots() runs.';
 comment on function @extschema@.retrain_model_source_before_write() is 'Internal: trigger of ai_models.';
-comment on function @extschema@.retrain_version_after_delete() is 'Internal: trigger of ai_model_versions.';
+comment on function @extschema@.retrain_version_after_leave() is 'Internal: trigger of ai_model_versions.';
 comment on function @extschema@.retrain_version_before_insert() is 'Internal: trigger of ai_model_versions.';
 comment on function @extschema@.retrain_run_source_before_write() is 'Internal: trigger of ai_training_runs.';
 comment on function @extschema@.retrain_export_rows(integer, boolean, integer, text, boolean) is
