@@ -177,7 +177,7 @@ as $function$
     ('function', 'retrain_assign_splits', 'execute', null, array['trainer']),
     ('function', 'retrain_mark_rows', 'execute', null, array['trainer']),
     ('function', 'retrain_rows_query', 'execute', null, array['trainer']),
-    ('function', 'retrain_lock', 'execute', null, array['trainer']),
+    ('function', 'retrain_lock', 'execute', null, array['reviewer', 'trainer']),
     ('function', 'retrain_next_version', 'execute', null, array['trainer']),
     ('function', 'retrain_insert_version', 'execute', null, array['trainer']),
     ('function', 'retrain_set_live', 'execute', null, array['trainer']),

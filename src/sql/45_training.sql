@@ -1,6 +1,6 @@
 -- Training: the two ends of a run. train_intent_model() calls them around the work in C.
 
--- The advisory locks of a model: 0 one training at a time, 1 its registry. A training holds the first to its end and
+-- The advisory locks of a model: 0 one training or cleaning at a time, 1 its registry. A training holds the first to its end and
 -- the second only while it registers its result, so that a rollback never waits for a long training.
 create function @extschema@.retrain_lock(p_model_name text, p_purpose integer) returns void
   language plpgsql volatile parallel unsafe

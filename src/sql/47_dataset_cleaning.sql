@@ -31,6 +31,11 @@ begin
     raise exception 'p_dry_run is null'
       using errcode = 'invalid_parameter_value', hint = 'Pass false to reject the rows, true to see them first.';
   end if;
+  if not p_dry_run then
+    perform @extschema@.retrain_require_level(p_model_name, 'reviewer');
+    -- A training writes the same rows in another order.
+    perform @extschema@.retrain_lock(p_model_name, 0);
+  end if;
 
   with labelled as (
     select l.id, l.human, l.reviewed, l.labelled_at, l.created_at, l.text_key, l.intent, l.label_changed_at,
@@ -75,7 +80,6 @@ begin
   from (select c.*, row_number() over (order by c.text, c.text_key) as place from conflicts c) c;
 
   if not p_dry_run then
-    perform @extschema@.retrain_require_level(p_model_name, 'reviewer');
     -- Others go on working. A row that somebody has corrected since it was read is nobody's duplicate, nor are those of a
     -- row that is no longer what it was, or gone: they stay for the next time.
     select array_agg(k.id) into v_unchanged
