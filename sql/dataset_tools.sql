@@ -165,6 +165,12 @@ select import_training_dataset(array[i], p_model_name => 'parts') #>> '{report,0
 from unnest(array['{"text": "x", "detected_intent": ["a"]}', '{"text": "x", "correct_intent": "a", "corrected_by_human": 1}']) i;
 delete from ai_training_data where model_name in ('rows', 'rows again');
 select import_training_dataset(array['{"text": "uno", "intent": "a"}', '', null, '  '], p_model_name => 'empty lines');
+-- a file's byte order mark, which no other line has
+select import_training_dataset(array[m || '{"text": "uno", "intent": "a"}', l || '{"text": "dos", "intent": "a"}'], p_model_name => 'marked')
+  - '{lines,model_name}'::text[] as result
+from (values (E'\ufeff', ''), (E'\ufeff ', E'\ufeff')) x (m, l);
+select import_training_dataset(array[E'\ufeff', '{"text": "tres", "intent": "a"}'], p_model_name => 'marked') -> 'imported' as imported;
+select user_message from ai_training_data where model_name = 'marked' order by 1;
 select import_training_dataset('{}', p_model_name => 'nothing');
 select count(*) from ai_models where model_name = 'nothing';
 

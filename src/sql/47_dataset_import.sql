@@ -158,6 +158,10 @@ begin
   loop
     v_item := v_entry.item;
     v_error := null;
+    -- Files of Windows begin with a byte order mark.
+    if v_entry.place = 1 and getdatabaseencoding() = 'UTF8' then
+      v_entry.line := case when ascii(v_entry.line) = 65279 then substr(v_entry.line, 2) else v_entry.line end;
+    end if;
     -- The empty line at a file's end is none.
     continue when v_entry.line ~ '^[[:space:]]*$';
     if v_entry.line is not null then
