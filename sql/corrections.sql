@@ -17,6 +17,15 @@ from ai_intent_corrections where training_data_id = :'id';
 -- the second word replaces the first one, and both are history; what is not said again stays
 select submit_intent_correction(:'id', 'greeting');
 select correct_intent, correct_response, corrected_by, intent_correct, escalated from ai_training_data where id = :'id';
+-- an empty response is none: what is there stays, and nothing is said of it
+begin;
+select submit_intent_correction(:'id', correct_intent, E' \n') ->> 'success' as success from ai_training_data where id = :'id';
+select correct_response, response_correct from ai_training_data where id = :'id';
+select record_interaction('sin respuesta', 'la nuestra', 'a') as blank \gset
+select submit_intent_correction(:'blank', 'b', '') ->> 'success' as success;
+select ai_response, correct_response, response_correct from ai_training_data where id = :'blank';
+select corrected_response is null as none from ai_intent_corrections where training_data_id = :'blank';
+rollback;
 select corrected_intent, was_mismatch from ai_intent_corrections order by created_at;
 
 -- no corrector and no original intent are fine

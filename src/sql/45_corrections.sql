@@ -14,6 +14,8 @@ as $function$
 declare
   v_row @extschema@.ai_training_data;
   v_intent text := btrim(p_correct_intent, E' \t\r\n');
+  -- A form that was left empty says nothing of the answer.
+  v_response text := case when btrim(p_correct_response, E' \t\r\n') <> '' then p_correct_response end;
   v_mismatch boolean;
 begin
   -- Of nothing but blanks, which Unicode has many of.
@@ -49,15 +51,15 @@ begin
     training_data_id, original_intent, corrected_intent, original_response, corrected_response, correction_notes,
     should_have_escalated, corrected_by, confidence_at_detection, user_message, was_mismatch, model_name)
   values (
-    v_row.id, v_row.detected_intent, v_intent, v_row.ai_response, p_correct_response, p_notes,
+    v_row.id, v_row.detected_intent, v_intent, v_row.ai_response, v_response, p_notes,
     coalesce(p_should_escalate, false), p_corrector_id, v_row.confidence_score, v_row.user_message, v_mismatch,
     v_row.model_name);
 
   update @extschema@.ai_training_data d
   set correct_intent = v_intent,
-    correct_response = coalesce(p_correct_response, d.correct_response),
-    response_correct = case when p_correct_response is null then d.response_correct
-      else p_correct_response is not distinct from d.ai_response end,
+    correct_response = coalesce(v_response, d.correct_response),
+    response_correct = case when v_response is null then d.response_correct
+      else v_response is not distinct from d.ai_response end,
     corrected_by_human = true,
     corrected_by = p_corrector_id,
     corrected_at = clock_timestamp(),
