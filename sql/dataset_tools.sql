@@ -238,7 +238,7 @@ create temp view written as
 select f, md5(string_agg(line, E'\n' order by line collate "C")), count(*) from unnest('{jsonl,chat_jsonl,csv}'::text[]) f,
   lateral (select regexp_replace(e, '"(timestamp|created_at)": *"[^"]*"', '') from export_training_dataset(f, p_model_name => 'backslash') e) x (line) group by f
 union all select 'modelfile', md5(export_modelfile(p_model_name => 'backslash')), 1
-union all select 'report', md5(retrain_report_table('["a|b"]', '[["c|d"]]', 'markdown')), 1;
+union all select 'report', md5(retrain_report_table('["a|b"]', '[["c|d"], ["e\\f"]]', 'markdown')), 1;
 create temp table before as select * from written;
 set standard_conforming_strings = off;
 select f, count from written except select f, count from before;

@@ -126,6 +126,11 @@ update ai_training_runs set gate = '{"promote": true, "candidate": {"rows": 9, "
 where run_name = 'second';
 select line from ai_training_runs r, string_to_table(training_report(r.id, 'text'), E'\n') line
 where r.run_name = 'second' and line ~ '^all';
+-- a message is text, whatever a page makes of Markdown
+update ai_training_runs set misclassified = '[{"text": "<img src=x> ![p](u) a|b c:\\d\\", "intent": "<i>", "predicted": "b", "confidence": 1}]'
+where run_name = 'second';
+select f, line from ai_training_runs r, unnest('{markdown,text}'::text[]) f, string_to_table(training_report(r.id, f), E'\n') line
+where r.run_name = 'second' and line ~ 'img';
 rollback;
 
 -- drop, and keep as many as told

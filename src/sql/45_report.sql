@@ -7,8 +7,11 @@ create function @extschema@.retrain_report_table(p_header jsonb, p_rows jsonb, p
 as $function$
   with cells as (
     select r.place as row_place, c.place as column_place,
-      translate(case when p_format = 'markdown' then replace(coalesce(c.cell, '-'), '|', E'\\|')
-        else coalesce(c.cell, '-') end, E'\n\r\t', '   ') as cell
+      -- A message is text, whoever wrote it: no HTML, no link and no picture on the page that shows the report.
+      translate(
+        case when p_format = 'markdown'
+          then regexp_replace(coalesce(c.cell, '-'), E'([|[\\\\]|<(?=[[:alpha:]/!?]))', E'\\\\\\1', 'g')
+          else coalesce(c.cell, '-') end, E'\n\r\t', '   ') as cell
     from (
       select 0::bigint as place, p_header as line
       union all
