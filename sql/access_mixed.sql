@@ -36,6 +36,7 @@ insert into calls (call) values
   ('get_experiment_results(''trial'')'),
   ('check_sample_ratio(''trial'')'),
   ('experiment_report(''trial'')'),
+  ('record_interaction(''x'', p_model_name => ''low'')'),
   ('evaluate_interaction([row], ''thanks'')'),
   ('submit_intent_correction([row], ''two'')'),
   ('claim_review_items(''me'', 3, 30, ''low'')'),

@@ -126,6 +126,7 @@ as $function$
     ('function', 'retrain_adopt_models', 'execute', null, array['trainer']),
     ('function', 'retrain_ensure_model', 'execute', null, array['recorder']),
     ('function', 'retrain_require_level', 'execute', null, array['reader', 'recorder']),
+    ('function', 'retrain_refuse_level', 'execute', null, array['recorder']),
     ('function', 'retrain_check_model_name', 'execute', null, array['recorder']),
     ('table', 'ai_models', 'insert', array['model_name'], array['recorder']),
     -- No label of a person's: those are a reviewer's.

@@ -38,6 +38,17 @@ begin
 end
 $function$;
 
+-- The end of a policy's condition: what nothing before it has allowed is refused with the words above. True of no row.
+create function @extschema@.retrain_refuse_level(p_model_name text, p_level text) returns boolean
+  language plpgsql stable parallel safe cost 10000
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform @extschema@.retrain_require_level(p_model_name, p_level);
+  return false;
+end
+$function$;
+
 -- Creates the model's row at its first use. No conflict target and no RETURNING: both would ask a role for the right
 -- to read a row that its grants only show once it exists.
 create function @extschema@.retrain_ensure_model(p_model_name text) returns void

@@ -44,7 +44,8 @@ create policy ai_training_data_select on @extschema@.ai_training_data for select
     select s.model_name from @extschema@.ai_access_scope s where s.level in ('reader', 'recorder'))));
 create policy ai_training_data_insert on @extschema@.ai_training_data for insert
   with check (model_name = any (array(
-    select s.model_name from @extschema@.ai_access_scope s where s.level = 'recorder')));
+      select s.model_name from @extschema@.ai_access_scope s where s.level = 'recorder'))
+    or @extschema@.retrain_refuse_level(model_name, 'recorder'));
 create policy ai_training_data_update on @extschema@.ai_training_data for update
   using (model_name = any (array(
     select s.model_name from @extschema@.ai_access_scope s where s.level = 'reviewer')));

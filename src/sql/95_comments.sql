@@ -203,6 +203,8 @@ comment on function @extschema@.retrain_adopt_models() is
   'Internal: creates the rows of models whose messages came by an ordinary INSERT.';
 comment on function @extschema@.retrain_require_level(text, text) is
   'Internal: refuses a model on which the current user''s levels are not enough.';
+comment on function @extschema@.retrain_refuse_level(text, text) is
+  'Internal: the same as the end of a policy''s condition.';
 comment on function @extschema@.retrain_ensure_model(text) is 'Internal: creates a model''s row at its first use.';
 comment on function @extschema@.retrain_require_model(text) is 'Internal: refuses a model that does not exist.';
 comment on function @extschema@.retrain_get_version(bigint) is 'Internal: a version''s model and name, or an error.';

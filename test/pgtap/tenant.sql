@@ -253,6 +253,7 @@ insert into calls values
   ('retrain_requested', 'retrain_requested([model])'),
   ('retrain_require_cron', 'retrain_require_cron(''select 1'')'),
   ('retrain_require_messages', 'retrain_require_messages([model])'),
+  ('retrain_refuse_level', 'retrain_refuse_level([model], ''recorder'')'),
   ('retrain_require_level', 'retrain_require_level([model], ''trainer'')'),
   ('retrain_require_model', 'retrain_require_model([model])'),
   ('retrain_review_pool', 'retrain_review_pool([model], ''margin'', 100)'),
