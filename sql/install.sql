@@ -110,7 +110,8 @@ where not exists (
 select t.tgrelid::regclass as relation, t.tgname
 from members m
 join pg_trigger t on t.tgrelid = m.objid and m.classid = 'pg_class'::regclass
-where t.tgtype & 4 = 4 and not t.tgisinternal;
+where t.tgtype & 4 = 4 and not t.tgisinternal
+order by t.tgrelid;
 
 select c.conname
 from members m
