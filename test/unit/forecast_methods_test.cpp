@@ -232,8 +232,24 @@ TEST(Adjusted, AConstantAddedToARegressorChangesNothing) {
   EXPECT_NEAR(mase[0], mase[1], 1e-6);
 }
 
+// Effects used to be stored without what they are counted from.
+TEST(Adjusted, EffectsFromZeroAreRead) {
+  const std::vector<double> plain = {10, 20, 10, 20}, x = {1, 0};
+  const SeasonalNaive inner = SeasonalNaive::Fit(plain, 2);
+  ByteWriter out;
+  out.Put(uint32_t{1});
+  out.Put(5.0);
+  out.Put(static_cast<uint8_t>(inner.method()));
+  inner.Encode(out);
+  const std::vector<uint8_t> bytes = out.Take();
+  ByteReader in(bytes);
+  EXPECT_EQ(Ask(*DecodeForecaster(ForecastMethod::kAdjustedFromZero, in), 2, {x, 1}), (std::vector<double>{15, 20}));
+  EXPECT_TRUE(in.empty());
+}
+
 TEST(Adjusted, HoldsNoMethodWithEffectsOfItsOwn) {
-  for (const ForecastMethod method : {ForecastMethod::kAdjusted, ForecastMethod::kRegression}) {
+  for (const ForecastMethod method :
+       {ForecastMethod::kAdjustedFromZero, ForecastMethod::kAdjusted, ForecastMethod::kRegression}) {
     ByteWriter out;
     out.Put(uint32_t{0});
     out.Put(0.0);

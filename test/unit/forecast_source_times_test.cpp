@@ -56,7 +56,9 @@ TEST(SourceTimes, OneRowForEachStepIsAWholeOne) {
     for (int months = 2; months < 30; ++months) EXPECT_FALSE(MonthsEndWithin(kMonth, months, day)) << months;
   for (int months = 4; months < 40; ++months) {
     EXPECT_EQ(MonthsEndWithin(kQuarter, months, 1), months % 3 != 0) << months;
-    if (months > 12) EXPECT_EQ(MonthsEndWithin(kYear, months, 1), months % 12 != 0) << months;
+    if (months > 12) {
+      EXPECT_EQ(MonthsEndWithin(kYear, months, 1), months % 12 != 0) << months;
+    }
   }
 }
 

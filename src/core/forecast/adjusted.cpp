@@ -27,13 +27,14 @@ void Adjusted::Encode(ByteWriter& out) const {
   inner_->Encode(out);
 }
 
-std::unique_ptr<Adjusted> Adjusted::Decode(ByteReader& in) {
+std::unique_ptr<Adjusted> Adjusted::Decode(ForecastMethod stored_as, ByteReader& in) {
   const auto columns = in.Get<uint32_t>();
   if (columns > kMaxExogenous) CorruptedState(std::to_string(columns) + " exogenous columns");
   ExogenousEffects effects{GetFinites(in, columns), 0};
-  effects.reference = GetFinites(in, 1)[0];
+  if (stored_as == ForecastMethod::kAdjusted) effects.reference = GetFinite(in);
   const auto method = static_cast<ForecastMethod>(in.Get<uint8_t>());
-  if (method == ForecastMethod::kAdjusted || method == ForecastMethod::kRegression)
+  if (method == ForecastMethod::kAdjustedFromZero || method == ForecastMethod::kAdjusted ||
+      method == ForecastMethod::kRegression)
     CorruptedState("effects of holidays in a method that has its own");
   return std::make_unique<Adjusted>(std::move(effects), DecodeForecaster(method, in));
 }

@@ -41,7 +41,7 @@ class Adjusted final : public Forecaster {
   void Forecast(std::span<double> out, const Exogenous& x = {}) const override;
   std::unique_ptr<Forecaster> Clone() const override { return std::make_unique<Adjusted>(effects_, inner_->Clone()); }
   void Encode(ByteWriter& out) const override;
-  static std::unique_ptr<Adjusted> Decode(ByteReader& in);
+  static std::unique_ptr<Adjusted> Decode(ForecastMethod stored_as, ByteReader& in);
 
  private:
   ExogenousEffects effects_;

@@ -29,6 +29,7 @@ const char* NameOf(ForecastMethod method) {
       return "intermittent";
     case ForecastMethod::kMean:
       return "mean";
+    case ForecastMethod::kAdjustedFromZero:
     case ForecastMethod::kAdjusted:
       return "adjusted";
   }
@@ -52,8 +53,9 @@ std::unique_ptr<Forecaster> DecodeForecaster(ForecastMethod method, ByteReader& 
       return Intermittent::Decode(in);
     case ForecastMethod::kMean:
       return Mean::Decode(in);
+    case ForecastMethod::kAdjustedFromZero:
     case ForecastMethod::kAdjusted:
-      return Adjusted::Decode(in);
+      return Adjusted::Decode(method, in);
   }
   CorruptedState("forecasting method " + std::to_string(static_cast<int>(method)));
 }

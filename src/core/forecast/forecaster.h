@@ -26,7 +26,10 @@ enum class ForecastMethod : uint8_t {
   kRegression = 6,
   kIntermittent = 7,
   kMean = 8,
-  kAdjusted = 9,  // another method and effects that it does not know of (adjusted.h); no method to ask for
+  // Another method and effects that it does not know of (adjusted.h); no methods to ask for. The first is read only: its effects
+  // are counted from zero.
+  kAdjustedFromZero = 9,
+  kAdjusted = 10,
 };
 inline constexpr int kForecastMethods = 8;
 const char* NameOf(ForecastMethod method);

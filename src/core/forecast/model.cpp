@@ -315,8 +315,9 @@ SeriesForecast ForecastModel::Forecast(uint32_t series, uint32_t horizon, std::s
     const auto method = static_cast<ForecastMethod>(in.Get<uint8_t>());
     const double weight = GetFinite(in);
     const auto forecaster = DecodeForecaster(method, in);
-    if ((method == ForecastMethod::kRegression || method == ForecastMethod::kAdjusted) &&
-        forecaster->exogenous_columns() != columns)
+    const bool has_effects = method == ForecastMethod::kRegression || method == ForecastMethod::kAdjustedFromZero ||
+                             method == ForecastMethod::kAdjusted;
+    if (has_effects && forecaster->exogenous_columns() != columns)
       CorruptedState("effects of other columns than the model has");
     forecaster->Forecast(values, Exogenous{rows, columns});
     for (uint32_t h = 0; h < horizon; ++h) forecast.yhat[h] += weight * values[h];
