@@ -56,11 +56,11 @@ COLUMNS = [
     "messages/s",
 ]
 NOTES = """\
-Fit: median of the runs; the contestants take turns, and "x ours" is the median over runs of its time divided by that of
-the nearest contestant of pg_retrain above it in the same run. pg_retrain: one train_intent_model() call in a new connection, which also reads
-the rows, scores the test rows and stores the model; calibration is part of the fit here and in scikit-learn. scikit-learn:
-features and 5-fold CalibratedClassifierCV(LinearSVC), or of LogisticRegression with up to 1000 iterations, a process each. fastText: its whole training process, at -lr 0.5 (its
-default of 0.1 learns too little here).
+Fit: median of the runs; the contestants take turns, and "x ours" is the median over runs of its time divided by that of the
+nearest contestant of pg_retrain above it in the same run. pg_retrain: one train_intent_model() call in a new connection, which
+also reads the rows, scores the test rows and stores the model; calibration is part of the fit here and in scikit-learn.
+scikit-learn: features and 5-fold CalibratedClassifierCV of LinearSVC, or of LogisticRegression with up to 1000 iterations, a
+process each. fastText: its whole training process, at -lr 0.5 (its default of 0.1 learns too little here).
 liblinear: only its train program on features made beforehand; no text processing, one fit, no class weights, no calibration.
 Memory: peak is the highest resident memory of the fitting process (pg_retrain: the backend, shared buffers it touched
 included); growth is what the fit added to it. ECE: expected calibration error of the first answer, 15 bins, lower is better;
