@@ -25,7 +25,7 @@ printf '| %-30s | %8s | %11s | %13s | %13s | %22s | %10s | %12s | %11s |\n|---|-
   'incremental' '% of full' 'nothing new %' '% the same answers' 'two full %' '% right full' 'incremental'
 for dataset in $all_datasets; do
   for config in '{"preset": "classic"}' '{"preset": "default"}' '{"preset": "default", "tune": true}' '{"preset": "accurate"}' \
-    '{"classifier": "logistic_regression"}'; do
+    '{"preset": "classic", "classifier": "logistic_regression"}'; do
     name=$(tr -d '{}":' <<< "${config#*: }")
     for ((run = 0; run < runs; run++)); do
       sql -v dataset="$dataset" -v config="$config" -v run="$run" -f - << 'END'
