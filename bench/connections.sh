@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # What a new connection costs that predicts: its first prediction over a warm one, and the memory of 200 of them.
 #
-# usage: bench/connections.sh [--connections N] [--runs N] [--preload yes|no] [--data FOLDER]
+# usage: bench/connections.sh [--connections N] [--runs N] [--data FOLDER]
 # Memory: private bytes of all backends after one prediction each, less those of as many backends that called length().
+# Each with the library preloaded and without.
 set -euo pipefail
 # shellcheck source=bench/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-connections=200 runs=${RUNS:-25} preload=yes data=""
+connections=200 runs=${RUNS:-25} data=""
 while [ $# -gt 0 ]; do
   [ $# -ge 2 ] || die "$1 needs a value"
   case $1 in
     --connections) connections=$2 ;;
     --runs) runs=$2 ;;
-    --preload) preload=$2 ;;
     --data) data=$2 ;;
-    *) sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,6p' >&2 && exit 2 ;;
+    *) sed -n 's/^# \{0,1\}//p' "$0" | sed -n '2,7p' >&2 && exit 2 ;;
   esac
   shift 2
 done
@@ -23,10 +23,7 @@ done
 data=$(data_folder "$data")
 make_work
 prepare_files "$(find_python)" "$data" "$work" clinc150
-settings=(-c "max_connections=$((connections + 20))")
-if [ "$preload" = yes ]; then settings+=(-c shared_preload_libraries=pg_retrain); fi
 start_cluster "$work" clinc150 || exit 1
-"$root/scripts/cluster" start "$cluster" "${settings[@]}" || die "the throw-away PostgreSQL did not start again"
 for preset in classic default; do
   sql -c "select 1 / (deployed)::int from train_intent_model('$preset', p_config => '{\"preset\": \"$preset\"}', p_source => 'select * from clinc150', p_promote => 'always')" > "$work/trained"
 done
@@ -71,12 +68,30 @@ memory() {
   wait "$clients" || true
 }
 
-base=$(memory 'select length(version());')
-printf '| %-58s | %10s |\n|---|--:|\n' "new connections, library preloaded: $preload" value
+# measure LIBRARIES: starts the server with these preloaded and writes one value a line
+measure() {
+  local base preset used
+  "$root/scripts/cluster" start "$cluster" -c "max_connections=$((connections + 20))" -c "shared_preload_libraries=$1" ||
+    die "the throw-away PostgreSQL did not start again"
+  base=$(memory 'select length(version());')
+  for preset in classic default; do
+    printf '%.2f ms\n' "$(first "$preset")"
+    used=$(memory "select predict_intent('how do i transfer money', '$preset');")
+    awk "BEGIN { printf \"%.1f MB\\n\", $used - $base }"
+  done
+  # What the server's own memory holds is there once it is written to; dynamic memory is taken whole.
+  sql -c "select round((case when '$1' = '' then capacity else bytes end) / 1e6, 1) || ' MB' from retrain_shared_cache_stats()"
+}
+
+names=()
 for preset in classic default; do
   size=$(sql -c "select round(artifact_bytes / 1e6, 2) from ai_model_versions where model_name = '$preset'")
-  printf '| %-58s | %7.2f ms |\n' "$preset ($size MB): first prediction over a warm one" "$(first "$preset")"
-  used=$(memory "select predict_intent('how do i transfer money', '$preset');")
-  printf '| %-58s | %7.1f MB |\n' "$preset: memory that $connections predicting connections add" "$(awk "BEGIN { print $used - $base }")"
+  names+=("$preset ($size MB): first prediction over a warm one" "$preset: memory that $connections predicting connections add")
 done
-printf '\nCLINC150, 150 intents; first prediction: median of %s new connections; memory: private bytes of the backends less those\nof as many that called length().\n' "$runs"
+names+=("their shared memory, for both models")
+mapfile -t preloaded < <(measure pg_retrain)
+mapfile -t loaded < <(measure '')
+[ "${#preloaded[@]}:${#loaded[@]}" = 5:5 ] || die "the connections were not measured"
+printf '| %-58s | %10s | %10s |\n|---|--:|--:|\n' "new connections" preloaded "not"
+for i in "${!names[@]}"; do printf '| %-58s | %10s | %10s |\n' "${names[i]}" "${preloaded[i]}" "${loaded[i]}"; done
+printf '\nCLINC150, 150 intents; first prediction: median of %s new connections, the loading of the library included where it is\nnot preloaded; memory: private bytes of the backends less those of as many that called length().\n' "$runs"

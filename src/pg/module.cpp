@@ -26,7 +26,7 @@ PGDLLEXPORT void _PG_init(void);
 static int max_threads_setting = 0;
 static int training_memory_kb = 1024 * 1024;
 static int cache_size_kb = 256 * 1024;
-static int shared_cache_size_kb = 32 * 1024;
+static int shared_cache_size_kb = 0;
 static bool progress_setting = false;
 
 int settings::max_threads() {
@@ -41,6 +41,10 @@ uint64_t settings::cache_size() { return static_cast<uint64_t>(cache_size_kb) * 
 uint64_t settings::shared_cache_size() { return static_cast<uint64_t>(shared_cache_size_kb) * 1024; }
 bool settings::progress() { return progress_setting; }
 
+// Memory of the server's own costs nothing until it is used. Dynamic memory is taken whole, from a file system that has
+// 64 MB in a container and is there for parallel queries.
+static int default_shared_cache_size_kb() { return (process_shared_preload_libraries_in_progress ? 32 : 8) * 1024; }
+
 void _PG_init(void) {
   DefineCustomIntVariable("pg_retrain.max_threads", "Threads that one training may use.",
                           "0 means 1 + max_parallel_maintenance_workers, at most the number of processors. The trained "
@@ -54,9 +58,9 @@ void _PG_init(void) {
                           256 * 1024, 0, INT_MAX, PGC_USERSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "pg_retrain.shared_cache_size", "Memory in which all connections together hold decoded models.",
-      "Needs the library in shared_preload_libraries, or PostgreSQL 17 or later. 0 switches it off: "
-      "each connection holds its own.",
-      &shared_cache_size_kb, 32 * 1024, 0, INT_MAX,
+      "32 MB where the library is preloaded. Fixed when the server starts, if it preloads the library, else by the "
+      "first connection that predicts. 0 switches it off: each connection holds its own.",
+      &shared_cache_size_kb, default_shared_cache_size_kb(), 0, INT_MAX,
       process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, GUC_UNIT_KB, nullptr, nullptr,
       nullptr);
   DefineCustomBoolVariable("pg_retrain.progress", "Report the phase and percent of a training as notices.", nullptr,

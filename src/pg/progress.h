@@ -1,6 +1,6 @@
 // What running trainings are doing, readable from every connection.
 //
-// The table of running trainings is in shared memory. On servers that have none of it (pg/shared_memory.h) trainings run as
+// The table of running trainings is in shared memory. On a server that has none left (pg/shared_memory.h) trainings run as
 // well, and the view stays empty.
 #pragma once
 

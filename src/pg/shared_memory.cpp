@@ -1,12 +1,14 @@
-// Asks for shared memory at the server's start (preloaded library), or finds it by name later (PostgreSQL 17 on).
+// Asks for shared memory at the server's start (preloaded library), or makes and finds it later.
 #include "pg/shared_memory.h"
 
 #include "pg/pg.h"
 
 extern "C" {
+#include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "utils/resowner.h"
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
 #endif
@@ -58,29 +60,94 @@ void shared_memory_init(SharedArea* const* areas, int n) {
   shmem_startup_hook = startup;
 }
 
-#if PG_VERSION_NUM >= 170000
-// What the callbacks that fill a named segment, which get nothing but its memory, are to do.
-static SharedArea* fresh_area = nullptr;
-static uint64_t fresh_size = 0;
+// Elsewhere an area is dynamic shared memory, made by the first connection that wants it and kept until the server stops.
+// Where it is stands in a directory that every connection finds by its name.
+static constexpr int kAreas = 8;
 
-// Whoever asks for a named segment has to ask for the size that it was made with, and the settings may have changed since:
-// the size that an area got is kept in a segment of its own.
-static void find_by_name(SharedArea* area) {
+struct DirectoryEntry {
+  char area[40];  // empty: free
+  dsm_handle handle;
+};
+
+struct Directory {
+  DirectoryEntry entries[kAreas];
+};
+
+static Directory* find_directory() {
   bool found;
-  fresh_area = area;
-  fresh_size = area->size();
-  const auto* size = static_cast<uint64_t*>(GetNamedDSMSegment(
-      psprintf("%s: size", area->name), sizeof(uint64_t),
-      [](void* pointer) { *static_cast<uint64_t*>(pointer) = fresh_size; }, &found));
-  fresh_size = *size;
-  area->pointer = GetNamedDSMSegment(
-      area->name, fresh_size, [](void* pointer) { fresh_area->init(pointer, fresh_size); }, &found);
-}
+#if PG_VERSION_NUM >= 170000
+  return static_cast<Directory*>(GetNamedDSMSegment(
+      "pg_retrain areas", sizeof(Directory), [](void* fresh) { memset(fresh, 0, sizeof(Directory)); }, &found));
+#else
+  // Some 400 bytes of what a server keeps spare, as contrib/pg_prewarm takes them when it is not preloaded.
+  auto* directory = static_cast<Directory*>(ShmemInitStruct("pg_retrain areas", sizeof(Directory), &found));
+  if (!found) memset(directory, 0, sizeof(Directory));
+  return directory;
 #endif
+}
+
+static DirectoryEntry* entry_of(Directory* directory, const char* area) {
+  for (auto& entry : directory->entries)
+    if (entry.area[0] == '\0' || strcmp(entry.area, area) == 0) return &entry;
+  elog(ERROR, "no room for \"%s\" in the directory of shared memory", area);
+}
+
+static void* attach(const DirectoryEntry* entry) {
+  dsm_segment* segment = dsm_attach(entry->handle);
+  if (segment == nullptr) elog(ERROR, "the shared memory of \"%s\" is gone", entry->area);
+  return dsm_segment_address(segment);
+}
+
+static void* make(DirectoryEntry* entry, const SharedArea* area) {
+  const uint64_t size = area->size();
+  dsm_segment* segment = dsm_create(size, 0);
+  area->init(dsm_segment_address(segment), size);
+  dsm_pin_segment(segment);
+  strlcpy(entry->area, area->name, sizeof entry->area);
+  entry->handle = dsm_segment_handle(segment);
+  return dsm_segment_address(segment);
+}
+
+// A server whose shared memory is used up predicts and trains without any of ours.
+static void log_refusal(SharedArea* area, MemoryContext context) {
+  MemoryContextSwitchTo(context);
+  ErrorData* const error = CopyErrorData();
+  FlushErrorState();
+  area->refused = true;
+  ereport(LOG, (errmsg("connection works without the shared memory of \"%s\"", area->name),
+                errdetail("The server said: %s", error->message),
+                errhint("lower pg_retrain.shared_cache_size, or preload the library (shared_preload_libraries)")));
+  FreeErrorData(error);
+}
+
+static void open_area(SharedArea* area) {
+  const MemoryContext context = CurrentMemoryContext;
+  const ResourceOwner owner = CurrentResourceOwner;
+#if PG_VERSION_NUM >= 170000
+  // Not under the catch: an error in there holds a lock that only the transaction's end gives back.
+  Directory* const directory = find_directory();
+#endif
+  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+  CurrentResourceOwner = nullptr;  // mapped for as long as the connection lasts
+  PG_TRY();
+  {
+#if PG_VERSION_NUM < 170000
+    Directory* const directory = find_directory();
+#endif
+    DirectoryEntry* const entry = entry_of(directory, area->name);
+    area->pointer = entry->area[0] != '\0' ? attach(entry) : make(entry, area);
+  }
+  PG_CATCH();
+  {
+    HOLD_INTERRUPTS();  // the error forgot that the lock below does so
+    log_refusal(area, context);
+  }
+  PG_END_TRY();
+  CurrentResourceOwner = owner;
+  LWLockRelease(AddinShmemInitLock);
+}
 
 void* shared_memory(SharedArea* area) {
-#if PG_VERSION_NUM >= 170000
-  if (area->pointer == nullptr && area->size() > 0) find_by_name(area);
-#endif
+  if (area->pointer == nullptr && !area->refused && IsUnderPostmaster && area->size() > 0) open_area(area);
   return area->pointer;
 }

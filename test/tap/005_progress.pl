@@ -1,5 +1,4 @@
-# How far a training is: readable from other connections in ai_training_progress where the library is preloaded (or the
-# server has named shared memory, from PostgreSQL 17 on), and as notices in its own session everywhere.
+# How far a training is: readable from other connections in ai_training_progress, and as notices in its own session.
 
 use strict;
 use warnings FATAL => 'all';
@@ -134,18 +133,10 @@ is($node->safe_psql('postgres', 'show shared_preload_libraries'), '', 'the libra
 $trainer = session($node);
 $watcher = session($node);
 $pid = session_pid($trainer);
-if (preload_needed($node)) {
-    # The source itself looks: it runs in the middle of the training.
-    $result = $trainer->query('set pg_retrain.progress = on; ' . train_sql(model => 'c', promote => 'always', config => '{"preset": "classic"}', source => <<'SQL'));
-select text, intent, case when (select count(*) from ai_training_progress) = 0 then split else 'wrong' end as split from banking where id % 4 = 0
-SQL
-    like($result->{out}, qr/^completed\|t\|/m, 'a training works, and the view is empty meanwhile') or diag($result->{err});
-} else {
-    $trainer->start('set pg_retrain.progress = on; ' . train_sql(model => 'c', promote => 'always', source => $source));
-    is($watcher->query_ok("select act_in_phase($pid, 'fitting', 'none')"), 'done', 'the view needs no preloading here');
-    $result = $trainer->finish;
-    like($result->{out}, qr/^completed\|t\|/m, 'and the training completes') or diag($result->{err});
-}
+$trainer->start('set pg_retrain.progress = on; ' . train_sql(model => 'c', promote => 'always', source => $source));
+is($watcher->query_ok("select act_in_phase($pid, 'fitting', 'none')"), 'done', 'the view needs no preloading');
+$result = $trainer->finish;
+like($result->{out}, qr/^completed\|t\|/m, 'and the training completes') or diag($result->{err});
 @notices = notices($result);
 only_forward('notices without preloading', @notices);
 is($watcher->query_ok('select count(*) from ai_training_progress'), '0', 'the view is empty after it');

@@ -1,4 +1,4 @@
-# One model in memory for all connections of a preloaded library: found, pinned, given back, evicted, and done without.
+# One model in memory for all connections, preloaded library or not: found, pinned, given back, evicted, and done without.
 
 use strict;
 use warnings FATAL => 'all';
@@ -98,19 +98,40 @@ $node->restart;
 like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'without shared memory each connection has its own');
 is($node->safe_psql('postgres', $stats), '0|0|0|0', 'and none is shared');
 
-# A library that is not preloaded finds the memory by its name, and with the size that the first connection asked for.
-SKIP: {
-    skip 'shared memory found by name needs PostgreSQL 17', 5 if preload_needed($node);
-    $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\npg_retrain.shared_cache_size = 208kB");
-    $node->restart;
-    like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'not preloaded');
-    is($node->safe_psql('postgres', $stats), "1|$size{c}|0|$room", 'and shared');
-    $node->append_conf('postgresql.conf', 'pg_retrain.shared_cache_size = 448kB');
-    $node->reload;
-    ok($node->poll_query_until('postgres', q{select current_setting('pg_retrain.shared_cache_size') = '448kB'}), 'another size');
-    like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'new connections predict');
-    is($node->safe_psql('postgres', $stats), "1|$size{c}|0|$room", 'with the memory that there is');
-}
+# A library that is not preloaded makes the memory when it first predicts, with the size that counts then.
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\npg_retrain.shared_cache_size = 208kB");
+$node->restart;
+like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'not preloaded');
+is($node->safe_psql('postgres', $stats), "1|$size{c}|0|$room", 'and shared');
+$node->append_conf('postgresql.conf', 'pg_retrain.shared_cache_size = 448kB');
+$node->reload;
+ok($node->poll_query_until('postgres', q{select current_setting('pg_retrain.shared_cache_size') = '448kB'}), 'another size');
+like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'new connections predict');
+is($node->safe_psql('postgres', $stats), "1|$size{c}|0|$room", 'with the memory that there is');
+($one, $two) = (session($node), session($node));
+$answer = $one->query_ok(ask('c'));
+is($two->query_ok(ask('c')), $answer, 'two connections answer the same');
+is($two->query_ok($stats), "1|$size{c}|2|$room", 'from the same bytes');
+$two->query_ok('begin');
+error_is($two->query('select 1 / 0'), '22012', undef, 'an error in a transaction');
+$two->query_ok('rollback');
+is($two->query_ok(ask('c')), $answer, 'leaves the memory mapped');
+$pid = $one->query_ok('select pg_backend_pid()');
+kill 9, $pid;
+$node->poll_query_until('postgres', "select not exists (select from pg_stat_activity where pid = $pid)");
+is($node->safe_psql('postgres', $stats), '0|0|0|' . 448 * 1024, 'after a crash it is made anew');
+like($node->safe_psql('postgres', ask('c')), qr/,beta,/, 'and models answer');
+
+# A server that has no such memory left: each connection has its own model, and the log says so once for each.
+$node->append_conf('postgresql.conf', 'pg_retrain.shared_cache_size = 1TB');
+$node->restart;
+my $log_start = -s $node->logfile;
+$one = session($node);
+is($one->query_ok(ask('c')), $answer, 'a terabyte is not to be had, and models answer') for 1, 2;
+is($one->query_ok($stats), '0|0|0|0', 'none is shared');
+my @refusals = substr(slurp_file($node->logfile), $log_start) =~ /LOG: .*works without the shared memory of "pg_retrain models"/g;
+is(scalar @refusals, 1, 'the log names what is missing');
+$one->close;
 
 $node->stop;
 done_testing();

@@ -9,6 +9,10 @@
 // A failed assertion of Boost throws instead of ending the server's process.
 #define BOOST_ENABLE_ASSERT_HANDLER
 
+// Boost's root finders include <iostream> for a log that stays off. Its static object would set up the eight standard
+// streams in every connection that loads the library, 30 kB each: the guard of libstdc++'s header keeps it out.
+#define _GLIBCXX_IOSTREAM 1
+
 #include <boost/math/distributions/chi_squared.hpp>
 #include <boost/math/distributions/non_central_t.hpp>
 #include <boost/math/distributions/normal.hpp>

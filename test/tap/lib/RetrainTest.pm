@@ -32,7 +32,6 @@ our @EXPORT = qw(
     slope_kb
     have_program
     node_loads_pg
-    preload_needed
     error_is
     log_shows_no_crash
 );
@@ -244,12 +243,6 @@ sub have_program {
         return 1 if -x File::Spec->catfile($directory, $program);
     }
     return 0;
-}
-
-# True where ai_training_progress needs the library in shared_preload_libraries.
-sub preload_needed {
-    my ($node) = @_;
-    return $node->safe_psql('postgres', 'show server_version_num') < 170000;
 }
 
 # One check: the result of Session::query is this error.
