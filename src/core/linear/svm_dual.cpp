@@ -17,9 +17,10 @@
 namespace retrain {
 namespace {
 
-// Largest projected gradient at the end, in units of margin. On CLINC150 and BANKING77 it leaves 99.7 to 99.9 % of the test
-// predictions equal to those of the exact solution. Looser, an incremental training would differ from a full one in more than 0.2 %.
-constexpr double kTolerance = 0.05;
+// Largest projected gradient at the end, in units of margin. On CLINC150 and BANKING77 it leaves 99.91 to 100 % of the test
+// predictions equal to those of the exact solution, and an incremental training of `classic` differs from a full one in less
+// than 0.2 %. 0.05, for a tenth to a sixth less work, leaves 99.74 to 99.94 %, and 0.35 % of `classic`.
+constexpr double kTolerance = 0.02;
 constexpr int kMaxEpochs = 300;
 
 // How many alphas one block of classes may keep.
