@@ -29,6 +29,12 @@ select status, model_version_id as zero from train_intent_model('m', p_promote =
 select :'status' as status, a.artifact = b.artifact as as_zero from ai_model_versions a, ai_model_versions b where a.id = :small and b.id = :zero;
 select train_intent_model('m', p_source => 'select text, intent, case when n <> 7 then embedding::float8[] else ''{1e39,1,2}'' end as embedding from notes');
 \echo :LAST_ERROR_SQLSTATE
+-- whatever the type that holds it
+select status, model_version_id as small from train_intent_model('m', p_promote => 'never',
+  p_source => 'select text, intent, split, array_append(embedding::numeric[], case when n % 2 = 0 then 1e-300 else -1e-60 end) as embedding from notes') \gset
+select :'status' as status, a.artifact = b.artifact as as_zero from ai_model_versions a, ai_model_versions b where a.id = :small and b.id = :zero;
+select train_intent_model('m', p_source => 'select text, intent, case when n <> 7 then embedding::numeric[] else ''{1e39,1,2}'' end as embedding from notes');
+\echo :LAST_ERROR_SQLSTATE
 
 -- what is missing or wrong is named
 select predict_intent('nota', 'm');

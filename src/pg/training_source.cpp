@@ -153,18 +153,16 @@ static Numbers embedding_column(const Source& source, HeapTuple tuple, TupleDesc
   const Datum value = SPI_getbinval(tuple, desc, source.embedding, &is_null);
   if (is_null) return {nullptr, 0};
   if (source.embedding_type == FLOAT8ARRAYOID) return rounded(source, DatumGetArrayTypeP(value));
-  const ArrayType* array;
   if (source.embedding_type == FLOAT4ARRAYOID) {
-    array = DatumGetArrayTypeP(value);
-  } else {
-    char* numbers = OidOutputFunctionCall(source.embedding_output, value);
-    const size_t length = strlen(numbers);
-    if (length >= 2 && numbers[0] == '[' && numbers[length - 1] == ']') numbers[0] = '{', numbers[length - 1] = '}';
-    array = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, numbers, FLOAT4OID, -1));
+    const ArrayType* array = DatumGetArrayTypeP(value);
+    check_list(source, array);
+    return {reinterpret_cast<const float*>(ARR_DATA_PTR(array)),
+            static_cast<size_t>(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)))};
   }
-  check_list(source, array);
-  return {reinterpret_cast<const float*>(ARR_DATA_PTR(array)),
-          static_cast<size_t>(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)))};
+  char* numbers = OidOutputFunctionCall(source.embedding_output, value);
+  const size_t length = strlen(numbers);
+  if (length >= 2 && numbers[0] == '[' && numbers[length - 1] == ']') numbers[0] = '{', numbers[length - 1] = '}';
+  return rounded(source, DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, numbers, FLOAT8OID, -1)));
 }
 
 static void describe_source(TupleDesc desc, Source* source) {
