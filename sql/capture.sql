@@ -43,6 +43,13 @@ select correct_intent = :'correct_intent' and label_changed_at = :'before' as as
 select distinct intent from ai_labelled_data where user_message like 'trimmed%';
 delete from ai_training_data where user_message like 'trimmed%';
 
+-- what has nothing else is no name, be it no-break spaces or characters of no width: nobody sees what it would be
+insert into ai_training_data (user_message, detected_intent, correct_intent)
+values ('unseen', U&'\00A0\3000', null), ('unseen too', 'pedido', U&' \200B\FEFF '), ('seen', U&'\00A0\00E9', U&'\00E9');
+select user_message, detected_intent, correct_intent, intent_correct from ai_training_data where user_message ~ '^(un)?seen' order by 1;
+select user_message, intent from ai_labelled_data where user_message ~ '^(un)?seen';
+delete from ai_training_data where user_message ~ '^(un)?seen';
+
 -- arguments out of range name themselves
 do $$
 declare

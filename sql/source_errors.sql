@@ -113,6 +113,12 @@ select status, training_samples, test_samples, total_intents from train_intent_m
   from generate_series(1, 40) n $$);
 select labels from ai_model_versions where model_name = 'padded';
 
+\echo nor is what cannot be seen a name: such rows are left out
+select training_samples, total_intents, dataset_filters - 'digest' as dataset from train_intent_model('unseen', p_source => $$
+  select 'text ' || n as text, case n % 4 when 0 then 'even' when 1 then 'odd' when 2 then U&'\00A0' else U&' \200B\FEFF' end as intent,
+    'train' as split
+  from generate_series(1, 80) n $$);
+
 \echo as the caller: rights, search_path, temporary tables
 create role regress_retrain_trainer;
 select grant_retrain_access('regress_retrain_trainer', 'trainer') ->> 'success';

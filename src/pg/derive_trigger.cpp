@@ -1,5 +1,11 @@
 // The trigger that keeps a row of ai_training_data true to itself: its intents without blanks around them, intent_correct to
 // its columns, and the times at which it and its label changed. In C because every recorded message fires it twice.
+#include <algorithm>
+#include <string_view>
+
+#include "core/text/normalise.h"
+#include "pg/guard.h"
+#include "pg/messages.h"
 #include "pg/pg.h"
 
 extern "C" {
@@ -62,8 +68,18 @@ static bool is_word(const Row* row, InteractionColumn column, const char* word) 
   return VARSIZE_ANY_EXHDR(value) == size && memcmp(VARDATA_ANY(value), word, size) == 0;
 }
 
+// Whether anything of an intent can be seen. ASCII's signs can be, and no other character has their bytes in a server's encoding.
+static bool is_visible(text* name) {
+  const std::string_view bytes(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+  if (std::any_of(bytes.begin(), bytes.end(), [](char c) { return c > ' ' && c < 0x7f; })) return true;
+  const std::string_view utf8 = utf8_of_text(name);
+  bool visible = false;
+  guarded([&] { visible = !retrain::IdentityText(utf8, backend_stop()).empty(); });
+  return visible;
+}
+
 // Blanks, tabs and line ends around an intent are no part of its name, whoever wrote it: corrections and imports cut the same.
-// Null when there are none.
+// What has nothing else that can be seen, such as a no-break space, has an empty name. Null when the name is what it should be.
 static text* trimmed(Datum value) {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
   const text* given = DatumGetTextPP(value);
@@ -72,8 +88,10 @@ static text* trimmed(Datum value) {
   const char* const whole_end = end;
   while (end > begin && is_blank(end[-1])) --end;
   while (begin < end && is_blank(*begin)) ++begin;
-  if (begin == VARDATA_ANY(given) && end == whole_end) return nullptr;
-  return cstring_to_text_with_len(begin, static_cast<int>(end - begin));
+  if (begin == whole_end && begin == VARDATA_ANY(given)) return nullptr;
+  text* name = cstring_to_text_with_len(begin, static_cast<int>(end - begin));
+  if (!is_visible(name)) return cstring_to_text("");
+  return begin == VARDATA_ANY(given) && end == whole_end ? nullptr : name;
 }
 
 struct Change {

@@ -37,6 +37,12 @@ constexpr size_t kRowCost = 16;
 
 constexpr size_t kFirstSlots = 1024;
 
+// Nothing of it can be seen, as in retrain_identity_text(): it is empty, or no-break spaces, for example. ASCII's signs can be.
+bool IsInvisible(std::string_view label, const Stop& stop) {
+  if (std::any_of(label.begin(), label.end(), [](char c) { return c > ' ' && c < 0x7f; })) return false;
+  return IdentityText(label, stop).empty();
+}
+
 // Without the blanks around it: they are no part of a name, and a column of type char(n) pads with them.
 std::string_view Trimmed(std::string_view name) {
   constexpr std::string_view kBlanks = " \t\r\n";
@@ -203,7 +209,7 @@ void Dataset::ReadBatch(const Stop& stop) {
       Batch::Row& row = batch.rows[i];
       const std::string_view text = batch.text(row);
       const std::string identity = IdentityText(text, stop);
-      row.blank = identity.empty();
+      row.blank = identity.empty() || IsInvisible(batch.label(row), stop);
       if (row.blank) continue;
       row.key = Hash128(identity);
       TextKey hash = Hash128(text);
@@ -237,7 +243,7 @@ void Dataset::Keep(size_t waiting) {
   const Batch& batch = *batch_;
   const Batch::Row& from = batch.rows[waiting];
   const std::string_view label = batch.label(from);
-  if (from.blank || label.empty()) {
+  if (from.blank) {
     ++ignored_;
     return;
   }
