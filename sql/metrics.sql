@@ -142,6 +142,7 @@ select metric, value, sample_rows from retrain_metric_values('ahead', '7 days') 
 select intent, total_samples from v_intent_performance where model_name = 'ahead';
 select intent, messages from ai_intent_distribution where model_name = 'ahead';
 select bucket, messages from ai_confidence_distribution where model_name = 'ahead';
+select pending, reviewed, corrected from ai_review_backlog where model_name = 'ahead';
 select get_live_metrics(24, 'ahead') -> 'samples_since_last_train' as samples;
 begin;
 select record_interaction('of this transaction', p_model_name => 'own', p_detected_intent => 'x') is not null as recorded;

@@ -192,6 +192,7 @@ left join (
   where x.dataset_status = 'rejected' and x.duplicate_of is null) r
   on r.model_name = d.model_name and r.text_key = d.text_key
 where d.created_at >= pg_catalog.now() - interval '30 days'
+  and d.created_at <= pg_catalog.clock_timestamp()
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select a.model_name from @extschema@.ai_access_scope a where a.level = 'reader')))
