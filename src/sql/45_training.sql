@@ -1,7 +1,8 @@
 -- Training: the two ends of a run. train_intent_model() calls them around the work in C.
 
--- The advisory locks of a model: 0 one training or cleaning at a time, 1 its registry. A training holds the first to its end and
--- the second only while it registers its result, so that a rollback never waits for a long training.
+-- The advisory locks of a model: 0 one training, cleaning or forgetting at a time, 1 its registry, 3 says that who holds the
+-- first is training. A training holds the first to its end and the second only while it registers its result, so that a rollback
+-- never waits for a long training.
 create function @extschema@.retrain_lock(p_model_name text, p_purpose integer) returns void
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -194,6 +195,7 @@ begin
 
   perform @extschema@.retrain_require_level(p_model_name, 'trainer');
   perform @extschema@.retrain_lock(p_model_name, 0);
+  perform @extschema@.retrain_lock(p_model_name, 3);
 
   -- Statements from here on see what the training that we waited for has committed.
   insert into @extschema@.ai_models (model_name, task, config, source, target, algorithm)

@@ -35,7 +35,8 @@ cross join lateral (
     where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
       and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
       and (l.classid::bigint << 32 | l.objid::bigint)
-        = pg_catalog.hashtextextended(m.model_name, 8243122563478712320)
+        -- retrain_lock(m.model_name, 3): cleaning a dataset and forgetting a user hold the lock of a training, too.
+        = pg_catalog.hashtextextended(m.model_name, 8243122563478712323)
   ) as training
 ) t
 left join lateral (

@@ -209,7 +209,7 @@ comment on function @extschema@.retrain_ensure_model(text) is 'Internal: creates
 comment on function @extschema@.retrain_require_model(text) is 'Internal: refuses a model that does not exist.';
 comment on function @extschema@.retrain_get_version(bigint) is 'Internal: a version''s model and name, or an error.';
 comment on function @extschema@.retrain_lock(text, integer) is
-  'Internal: a model''s advisory lock to the end of the transaction (0 training, 1 registry, 2 access).';
+  'Internal: a model''s advisory lock to the end of the transaction (0 training or cleaning, 1 registry, 2 access, 3 training).';
 comment on function @extschema@.retrain_begin_run(text, text, text, jsonb, text, text, text, text, text) is
   'Internal: opens a training run of any task; the training functions call it.';
 comment on function @extschema@.retrain_update_order(text, text, text, text, text) is
