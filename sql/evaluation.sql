@@ -81,6 +81,18 @@ select s.message, j.quality_score, j.was_successful
 from said s, retrain_judge(retrain_words(s.message)) j order by s.place;
 \a
 
+-- denied in the perfect tense, or of the other gender, and not what only begins so
+truncate said restart identity;
+insert into said (message) values
+  ('no he entendido'), ('no lo he entendido bien'), ('no me ha quedado claro'), ('no lo veo claro'), ('no quedó clara la respuesta'),
+  ('no es perfecta'), ('no está genial'), ('no ha sido excelente'), ('no ha quedado perfecto'), ('tampoco es perfecto'), ('no es exacto'),
+  ('No estás en lo correcto'), ('I haven’t understood'), ('not understood'), ('that wasn''t helpful'), ('it doesn''t look good'),
+  ('no, perfecto'), ('no, ha sido un placer, gracias'), ('no, entendido'), ('no he visto nada mejor, me encanta'), ('it looks good');
+\a
+select s.message, j.quality_score, j.was_successful
+from said s, retrain_judge(retrain_words(s.message)) j order by s.place;
+\a
+
 select record_interaction('¿tienen cursos?', 'Sí, de piano.', 'cursos', 90) as id \gset
 select evaluate_interaction(:'id', 'PERFECTO, lo quiero');
 select quality_score, was_successful, user_feedback, evaluated_at is not null as evaluated, dataset_status, intent_correct

@@ -67,8 +67,10 @@ values
     'no me encant*|no nos encant*|no me sirv*|no * sirv*|no sirv*|no quier*|no lo quier*|no la quier*|no los quier*|'
     'no las quier*|no queremos|no lo queremos|no la queremos|no es lo que|no era lo que|no funcion*|no * funcion*|'
     'no esta bien|no * esta bien|no va bien|no me parece bien|no muy bien|no tan bien|no del todo bien|no * queda bien|'
-    'nada bien|nada buen*|no es bueno|no es buena|no es muy buen*|no muy buen*|no es tan buen*|no tan buen*|no es perfecto|'
-    'no esta perfecto|nada perfecto|no es genial|no es excelente|no me ayud*|no * ayud*|gracias por nada|mal|mala|malo|'
+    'nada bien|nada buen*|no es bueno|no es buena|no es muy buen*|no muy buen*|no es tan buen*|no tan buen*|no es perfect*|'
+    'no esta perfect*|nada perfecto|no es genial|no esta genial|no ha sido buen*|no ha sido genial|no ha sido excelente|'
+    'no ha sido perfect*|no ha quedado bien|no ha quedado perfect*|tampoco es buen*|tampoco es genial|tampoco es perfect*|'
+    'no es exact*|no estas en lo correcto|no es excelente|no me ayud*|no * ayud*|gracias por nada|mal|mala|malo|'
     'no me convenc*|no me late|no me copa|no me cuadra|no me cierra|no me mola|no mola|no jala|no * jala|no anda|no me anda|'
     'no * muy bien|no * muy buen*|no me parece muy bien|no me parece muy buen*|no me parece buen*|'
     'no me parece correct*|no es correct*|no era correct*|no son correct*|no esta correct*|incorrect*|no fue bien|'
@@ -81,7 +83,8 @@ values
     true),
   (4, 100, 'don''t like|do not like|dont like|didn''t like|did not like|didnt like|don''t love|do not love|doesn''t work|'
     'does not work|doesnt work|isn''t working|not work*|don''t want|do not want|dont want|doesn''t help|does not help|'
-    'didn''t help|did not help|not help*|not good|no good|isn''t good|wasn''t good|not so good|not very good|not that good|'
+    'didn''t help|did not help|not help*|isn''t help*|wasn''t help*|'
+    'doesn''t look good|doesn''t sound good|not good|no good|isn''t good|wasn''t good|not so good|not very good|not that good|'
     'not great|isn''t great|wasn''t great|not so great|not very great|not that great|not perfect|far from perfect|not ok|'
     'not okay|not happy|not what i|not right|isn''t right|not correct|isn''t correct|thanks for nothing|'
     'isn''t perfect|isn''t ok|isn''t okay|isn''t fine|isn''t very good|isn''t that good|isn''t so good|'
@@ -95,6 +98,7 @@ values
     'thank you for nothing|useless|bad|terrible|horrible|awful|worst|worse|wrong|scam', 1, null, 'en', 'refusals', true),
   (5, 200, 'no entiend*|no * entiend*|no entendi|no comprend*|confus*|estoy confundid*|me confunde*|no se|no lo se|duda|'
     'dudas|no estoy segur*|no esta claro|no * claro|no me queda claro|no me quedo claro|no lo tengo claro|no estoy de acuerdo|'
+    'no he entend*|no * he entend*|no hemos entend*|no * hemos entend*|no * veo clar*|no * ha quedado clar*|no quedo clar*|'
     'no estamos de acuerdo|no gracias|no muchas gracias|gracias pero no|no me interes*|no nos interes*|no * interesa|'
     'no estoy interesad*|no estamos interesad*|no por ahora|ahora no|todavia no|ya no|no voy a|no lo voy a|no la voy a|'
     'no los voy a|no las voy a|no creo|mejor no|claro que no|por supuesto que no|obvio que no|nop|nel|nah|'
@@ -104,7 +108,7 @@ values
     'no grax|no * grax|no cacho|ni idea', 2, null, 'es',
     'not understood, not wanted', true),
   (6, 200, 'don''t understand|do not understand|dont understand|didn''t understand|don''t get it|confus*|not sure|unsure|'
-    'don''t know|do not know|dont know|unclear|not clear|no thanks|no thank you|not interested|not now|not yet|not really|'
+    'haven''t understood|have not understood|not understood|don''t know|do not know|dont know|unclear|not clear|no thanks|no thank you|not interested|not now|not yet|not really|'
     'not going to|don''t think|do not think|dont think|not exactly|not quite|not very clear|not so clear|'
     'not that clear|isn''t clear|isnt clear|wasn''t clear|no longer want|no longer interested|didn''t want|'
     'did not want|didnt want|never want*|wouldn''t want|wouldnt want|would not want|don''t really want|'
