@@ -53,6 +53,13 @@ left join lateral (
   select r.user_message, r.ordinality as place from get_review_queue(3, s.strategy) with ordinality r) q on true
 group by s.n, s.strategy order by s.n;
 
+-- a text that came often does not hide those behind it
+insert into ai_training_data (user_message, detected_intent) select 'Hola' || repeat(' ', n % 3), 'a' from generate_series(1, 2000) n;
+select array_agg(q.user_message order by q.place) as queue, array_agg(distinct s) as by_confidence
+from get_review_queue(3) with ordinality q (id, user_message, intent, answer, confidence, category, at, predicted, probability, s, place);
+select count(*) from get_review_queue(20);
+select count(*) from get_review_queue(0);
+
 -- with one: strategies look at what it says now
 truncate ai_training_data;
 insert into ai_training_data (user_message, detected_intent, intent_correct, dataset_status)

@@ -105,6 +105,7 @@ declare
   -- Intents whose probability is looked at one by one. The rest enter the entropy as one; where the stored intent is
   -- among the rest, its probability counts as 0.
   c_top constant integer := case p_strategy when 'entropy' then 50 when 'margin' then 10 else 1 end;
+  v_pool integer := c_pool;
   v_ids uuid[];
   v_messages text[];
   v_labels text[];
@@ -119,11 +120,20 @@ begin
   end if;
   perform @extschema@.retrain_require_messages(p_model_name);
 
-  select array_agg(w.id order by w.place), array_agg(w.user_message order by w.place)
-  into v_ids, v_messages
-  from @extschema@.retrain_review_pool(p_model_name, p_strategy,
-    case p_strategy when 'least_confidence' then 10 * p_limit + 100 else c_pool end)
-    with ordinality w (id, user_message, place);
+  if p_strategy = 'least_confidence' then
+    v_pool := 10 * p_limit + 100;
+  end if;
+  loop
+    select array_agg(w.id order by w.place), array_agg(w.user_message order by w.place)
+    into v_ids, v_messages
+    from @extschema@.retrain_review_pool(p_model_name, p_strategy, v_pool) with ordinality w (id, user_message, place);
+    -- One text that came a thousand times may be all that was looked at: the others are further down.
+    exit when p_strategy <> 'least_confidence' or cardinality(v_ids) >= p_limit
+      or v_pool > (
+        select count(*)
+        from (select from @extschema@.v_pending_review v where v.model_name = p_model_name limit v_pool) c);
+    v_pool := least(10 * v_pool::bigint, 2147483647);
+  end loop;
   if v_ids is null then
     return;
   end if;
