@@ -39,6 +39,8 @@ $function$;
 -- Gives every labelled row that has none its split: once per distinct text, stratified by intent, never moved. Rows whose
 -- text was edited, or that came from another model, may bring a split that their text's other rows do not have: such a text
 -- is a test text if any of its rows is one, else a training text, or else what is learnt would be measured too.
+-- A row that another transaction is changing at this moment is left for the next time, as in retrain_mark_rows(): waiting for it
+-- with all the others in hand could end in a deadlock. Only one that has to be moved is waited for.
 -- Each intent's distinct texts, in the order of their keys, take the 20 places of the pattern in turn: 14 train,
 -- 3 validation, 3 test; its first two train, so that a rare intent is learnt before it is measured.
 -- Rows loaded a moment ago have no statistics, and a nested loop over them would take hours: hence the first setting.
@@ -98,21 +100,30 @@ begin
     select k.text_key, k.split from known k
     union all
     select f.text_key, f.split from fresh f
+  ), free as (
+    select d.id, x.split
+    from @extschema@.ai_training_data d
+    join labelled l on l.id = d.id and l.text_key = d.text_key
+    join decided x on x.text_key = l.text_key
+    where d.model_name = p_model_name and d.split is null
+    for no key update of d skip locked
   )
   update @extschema@.ai_training_data d
   set split = x.split
-  from labelled l
-  join decided x on x.text_key = l.text_key
-  where d.model_name = p_model_name and d.id = l.id
-    and (l.split is null and d.split is null or l.split <> x.split);
+  from (
+    select f.id, f.split from free f
+    union all
+    select l.id, x.split from labelled l join decided x on x.text_key = l.text_key where l.split <> x.split) x
+  where d.model_name = p_model_name and d.id = x.id;
   get diagnostics v_assigned = row_count;
   return v_assigned;
 end
 $function$;
 
 -- The training dataset as one self-contained query, for the trainer's cursor. Ordered by text, the row that decides
--- a text's label first: a person's before a machine's, then what a person has confirmed, then the newest label.
-create function @extschema@.retrain_rows_query(p_model_name text) returns text
+-- a text's label first: a person's before a machine's, then what a person has confirmed, then the newest label. Rows without
+-- a split, one that has just come or that somebody was changing when the others got theirs, are left out unless asked for.
+create function @extschema@.retrain_rows_query(p_model_name text, p_unsplit boolean default false) returns text
   language plpgsql stable parallel safe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -120,8 +131,9 @@ begin
   return format(
     'select d.user_message as text, d.intent, 1::pg_catalog.float8 as weight, d.split, d.created_at, d.human, d.reviewed, '
     'd.labelled_at '
-    'from %s d where d.model_name operator(pg_catalog.=) %L '
+    'from %s d where d.model_name operator(pg_catalog.=) %L%s '
     'order by d.text_key, d.human desc, d.reviewed desc, d.labelled_at desc, d.created_at desc, d.id',
-    pg_typeof(null::@extschema@.ai_labelled_data), p_model_name);
+    pg_typeof(null::@extschema@.ai_labelled_data), p_model_name,
+    case when p_unsplit then '' else ' and d.split is not null' end);
 end
 $function$;

@@ -17,7 +17,7 @@ begin
   rows_query := format(
     'select q.text, q.intent, q.weight, ''train''::pg_catalog.text as split, q.created_at, q.human, q.reviewed, '
     'q.labelled_at from (%s) q',
-    @extschema@.retrain_rows_query(p_model_name));
+    @extschema@.retrain_rows_query(p_model_name, true));
 end
 $function$;
 

@@ -228,7 +228,7 @@ comment on function @extschema@.retrain_assign_splits(text) is
   'Internal: gives labelled rows without a split theirs.';
 comment on function @extschema@.retrain_mark_rows(text, uuid, timestamptz) is
   'Internal: marks the rows that a run learnt from.';
-comment on function @extschema@.retrain_rows_query(text) is 'Internal: the training dataset of a model as a query.';
+comment on function @extschema@.retrain_rows_query(text, boolean) is 'Internal: the training dataset of a model as a query.';
 comment on function @extschema@.retrain_next_version(text) is 'Internal: an unused version name.';
 comment on function @extschema@.retrain_insert_version(text, uuid, bytea, text, jsonb, bytea) is
   'Internal: adds a version.';
