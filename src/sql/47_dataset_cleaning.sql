@@ -13,6 +13,7 @@ as $function$
 declare
   c_longest constant integer := 5000;
   c_shown constant integer := 100;
+  c_tries constant integer := 100;
   v_checked bigint;
   v_empty bigint;
   v_long bigint;
@@ -22,6 +23,7 @@ declare
   v_kept uuid[];
   v_kept_seen timestamptz[];
   v_unchanged uuid[];
+  v_busy uuid;
   v_conflicts jsonb;
   v_conflicting bigint;
   v_rejected bigint := 0;
@@ -80,6 +82,33 @@ begin
   from (select c.*, row_number() over (order by c.text, c.text_key) as place from conflicts c) c;
 
   if not p_dry_run then
+    -- All rows are held at once or none: whoever is waited for while others are held may be waiting for one of those. A raised
+    -- RT000 gives back what a block holds.
+    for v_try in 1 .. c_tries loop
+      begin
+        with free as (
+          select d.id
+          from @extschema@.ai_training_data d
+          where d.model_name = p_model_name and d.id = any (v_ids || v_kept)
+          for no key update of d skip locked
+        )
+        select d.id into v_busy
+        from @extschema@.ai_training_data d
+        where d.model_name = p_model_name and d.id = any (v_ids || v_kept)
+          and not exists (select from free f where f.id = d.id)
+        limit 1;
+        exit when v_busy is null;
+        raise exception using errcode = 'RT000';
+      exception when sqlstate 'RT000' then
+        null;
+      end;
+      begin
+        perform from @extschema@.ai_training_data d where d.model_name = p_model_name and d.id = v_busy for no key update;
+        raise exception using errcode = 'RT000';
+      exception when sqlstate 'RT000' then
+        null;
+      end;
+    end loop;
     -- Others go on working. A row that somebody has corrected since it was read is nobody's duplicate, nor are those of a
     -- row that is no longer what it was, or gone: they stay for the next time.
     select array_agg(k.id) into v_unchanged
