@@ -114,6 +114,17 @@ select count(*) as nothing_was_stored from ai_training_runs where status <> 'com
 select f, array_agg(heading order by place) as headings
 from ai_training_runs r, unnest('{markdown,text}'::text[]) f, string_to_table(training_report(r.id, f), E'\n') with ordinality t (heading, place)
 where r.run_name = 'second' and heading ~ '^(#+ )?(Training report|On the test rows|Gate|Intents|Configuration)' group by f order by f;
+-- whether the version is live now, not when the run ended
+create view told_live as
+select r.run_name, r.deployed, line
+from ai_training_runs r, string_to_table(training_report(r.id, 'text'), E'\n') line
+where r.model_name = 'm' and line ~ '^live  +(yes|no)';
+select * from told_live order by run_name collate "C";
+begin;
+select promote_model(:v3) ->> 'success' as success;
+select * from told_live order by run_name collate "C";
+rollback;
+drop view told_live;
 -- counts are whole, and of no rows nothing is known
 begin;
 update ai_training_runs set per_intent_metrics = '{"alpha": {"f1": 1, "recall": 1, "support": 1, "precision": 1}}',

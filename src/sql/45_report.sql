@@ -71,6 +71,7 @@ as $function$
 declare
   v_run @extschema@.ai_training_runs;
   v_version text;
+  v_live boolean;
   v_metrics jsonb;
   v_rows jsonb;
   v_parts text[];
@@ -86,7 +87,9 @@ begin
     raise exception 'training run % does not exist', coalesce(p_run_id::text, 'null')
       using errcode = 'undefined_object', hint = 'The table ai_training_runs lists the runs.';
   end if;
-  select v.version, v.metrics into v_version, v_metrics from @extschema@.ai_model_versions v where v.id = v_run.model_version_id;
+  select v.version, v.is_active, v.metrics into v_version, v_live, v_metrics
+  from @extschema@.ai_model_versions v
+  where v.id = v_run.model_version_id;
 
   v_parts := array[
     case p_format when 'markdown' then '# ' else '' end || 'Training report: ' || v_run.run_name,
@@ -94,7 +97,11 @@ begin
       jsonb_build_array('model', v_run.model_name),
       jsonb_build_array('version', v_version),
       jsonb_build_array('status', v_run.status),
-      jsonb_build_array('live', case when v_run.deployed then 'yes, since this run' else 'no' end),
+      -- Now, whatever has become of it since.
+      jsonb_build_array('live', case
+        when v_live then 'yes'
+        when v_run.deployed then 'no longer, it went live with this run'
+        else 'no' end),
       jsonb_build_array('type', v_run.run_type),
       jsonb_build_array('started', to_char(v_run.started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')),
       jsonb_build_array('seconds', round(v_run.duration_seconds::numeric, 2)),
