@@ -125,6 +125,23 @@ create schema "My Models";
 create extension pg_retrain schema "My Models";
 select "My Models".record_interaction('hello', p_detected_intent => 'greeting') is not null as recorded;
 select user_message, intent from "My Models".get_training_dataset();
+-- a role of the application keeps what it was given there; one that was let in by a level leaves with it
+create role regress_retrain_app;
+create role regress_retrain_guest;
+grant usage on schema "My Models" to regress_retrain_app;
+create table "My Models".orders ();
+grant select on "My Models".orders to regress_retrain_app;
+select "My Models".grant_retrain_access(r, 'predictor') ->> 'success' as granted
+from unnest('{regress_retrain_app,regress_retrain_guest}'::text[]) r;
+select "My Models".revoke_retrain_access(r) ->> 'success' as revoked
+from unnest('{regress_retrain_app,regress_retrain_guest}'::text[]) r;
+drop role regress_retrain_guest;
+set role regress_retrain_app;
+select count(*) from "My Models".orders;
+reset role;
+drop table "My Models".orders;
+select "My Models".revoke_retrain_access('regress_retrain_app') ->> 'success' as revoked;
+drop role regress_retrain_app;
 drop extension pg_retrain;
 select count(*) from pg_class where relnamespace = '"My Models"'::regnamespace;
 select count(*) from pg_proc where pronamespace = '"My Models"'::regnamespace;

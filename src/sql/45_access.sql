@@ -88,7 +88,19 @@ begin
     from pg_namespace n
     cross join lateral aclexplode(n.nspacl) x
     join pg_roles r on r.oid = x.grantee
-    where n.oid = v_schema and n.nspowner = v_owner and r.rolname = p_role)
+    where n.oid = v_schema and n.nspowner = v_owner and r.rolname = p_role
+    group by r.oid
+    having bool_and(x.privilege_type = 'USAGE')
+      -- A role that has rights on other objects of the schema, or owns some, was let in by somebody else.
+      and not exists (
+        select
+        from pg_shdepend d
+        left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
+        left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
+        left join pg_type t on d.classid = 'pg_type'::regclass and t.oid = d.objid
+        where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
+          and d.dbid = (select b.oid from pg_database b where b.datname = current_database())
+          and v_schema in (c.relnamespace, p.pronamespace, t.typnamespace)))
   then
     execute format('revoke usage on schema %s from %I', v_schema::regnamespace, p_role);
   end if;
