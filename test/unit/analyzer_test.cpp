@@ -216,6 +216,18 @@ TEST(TextStats, CountWhatTheirNamesSay) {
   EXPECT_FLOAT_EQ(Stat("Sí sí SÍ no", "unique_words"), 0.5f);
 }
 
+TEST(TextStats, DoNotDependOnHowTheTextIsTyped) {
+  const auto composed = ComputeTextStats("¿Qué CANCIÓN? Español, más_café.");
+  EXPECT_EQ(composed, ComputeTextStats("¿Que\u0301 CANCIO\u0301N? Espan\u0303ol, ma\u0301s_cafe\u0301."))
+      << "marks apart";
+  EXPECT_EQ(composed, ComputeTextStats("\uFEFF¿Qué CAN\u00ADCIÓN?\u200B Espa\u2060ñol, más_café."))
+      << "invisible characters";
+  EXPECT_EQ(ComputeTextStats("\u200B\uFEFF"), ComputeTextStats(""));
+  // Cut in the middle of a character, the sample has it as a whole.
+  EXPECT_EQ(Stat("a" + Repeat("ñ", 65536), "code_punctuation"), 0.0f);
+  EXPECT_EQ(Stat("a" + Repeat("Ñ", 65536), "upper_case"), 32768 / 32769.0f);
+}
+
 TEST(TextStats, AreWithinZeroAndOne) {
   for (const std::string& text :
        {std::string(), std::string("?"), Repeat("{", 1000), Repeat("A", 200000), Repeat("1 ", 9999),

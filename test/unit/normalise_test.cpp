@@ -82,6 +82,16 @@ TEST(NormaliseCase, RemovesTheInvisible) {
   EXPECT_EQ(Normal("👩\u200D👩\u200D👧 ok\uFE0F"), "👩👩👧 ok");
 }
 
+TEST(ComposeText, ComposesAndKeepsTheRest) {
+  const auto composed = [](std::string_view text) {
+    std::string out;
+    ComposeText(text, Stop(), out);
+    return out;
+  };
+  EXPECT_EQ(composed("¿SI\u0301,  Se\u00ADn\u0303or?\r\nA\u0301rbol\u200B"), "¿SÍ,  Señor?\r\nÁrbol");
+  EXPECT_EQ(composed("\uFB01 \u00BD \u00DF"), "\uFB01 \u00BD \u00DF") << "compatibility forms stay";
+}
+
 TEST(NormaliseCase, KeepsWhiteSpace) { EXPECT_EQ(Normal(" a \t\n\u00A0b  "), " a \t\n\u00A0b  "); }
 
 TEST(NormaliseCase, OtherScripts) {

@@ -14,7 +14,7 @@
 namespace retrain {
 namespace {
 
-enum class Form : uint8_t { kLower, kLowerSpanish, kLowerUnicode, kIdentity };
+enum class Form : uint8_t { kComposed, kLower, kLowerSpanish, kLowerUnicode, kIdentity };
 
 // A starter and 32 marks. No orthography comes near; a longer cluster is cut there and its parts are composed alone,
 // so a million marks on one letter cannot make the canonical ordering quadratic.
@@ -173,6 +173,10 @@ class Normaliser {
   }
 
   void AppendAscii(const char* p, size_t size) {
+    if (form_ == Form::kComposed) {
+      out_.append(p, size);
+      return;
+    }
     if (form_ != Form::kIdentity) return AppendLowerAscii(p, size, out_);
     for (const char* const end = p + size; p < end;) {
       const char* word = p;
@@ -195,6 +199,8 @@ class Normaliser {
       const auto part = static_cast<char32_t>(parts[i]);
       if (form_ == Form::kIdentity) {
         ReadForIdentity(part);
+      } else if (form_ == Form::kComposed) {
+        AddToCluster(part, *utf8proc_get_property(parts[i]));
       } else {
         ReadForTerms(part);
       }
@@ -330,6 +336,10 @@ void NormaliseCase(std::string_view utf8, AccentFolding folding, const Stop& sto
       return Normaliser(Form::kLowerUnicode, ShortFormsOf<Form::kLowerUnicode>(), out).Run(utf8, stop);
   }
   throw Error(ErrorCode::kInternal, "unknown accent folding");
+}
+
+void ComposeText(std::string_view utf8, const Stop& stop, std::string& out) {
+  Normaliser(Form::kComposed, ShortFormsOf<Form::kComposed>(), out).Run(utf8, stop);
 }
 
 std::string IdentityText(std::string_view utf8, const Stop& stop) {

@@ -19,6 +19,9 @@ namespace retrain {
 // as told; white space kept as it is. Invalid bytes become U+FFFD. Appends to `out`. Linear in the input, polls `stop`.
 void NormaliseCase(std::string_view utf8, AccentFolding folding, const Stop& stop, std::string& out);
 
+// The same with case and accents kept.
+void ComposeText(std::string_view utf8, const Stop& stop, std::string& out);
+
 // The identity of a text: Unicode compatibility form and case folded, accents of vowels folded (ñ stays ñ), invisible
 // characters removed, white space collapsed to one space and trimmed. "¿Dónde  está?" and "¿DONDE ESTA?" are one text.
 std::string IdentityText(std::string_view utf8, const Stop& stop);

@@ -2,13 +2,15 @@
 //
 // Counts without a bound are scaled by n / (n + k), where k is the count that gives 0.5; shares of characters that are
 // small in ordinary text are multiplied by a fixed factor and cut at 1. Nothing depends on the training data, so a
-// value means the same in every model.
+// value means the same in every model. Letters and their marks are composed first and invisible characters left out: how a text
+// was typed changes no count.
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
 
 #include "core/text/analyzer.h"
+#include "core/text/normalise.h"
 #include "core/text/utf8.h"
 
 namespace retrain {
@@ -137,11 +139,15 @@ const std::array<const char*, kTextStats> kTextStatNames = {
     "code_punctuation", "digits", "upper_case",          "lines",     "unique_words"};
 
 std::array<float, kTextStats> ComputeTextStats(std::string_view utf8) {
-  const char* p = utf8.data();
-  const char* const end = p + utf8.size();
-  const char* const sample_end = p + std::min(utf8.size(), kSampleBytes);
+  // A character on the edge is read as a whole.
+  size_t size = std::min(utf8.size(), kSampleBytes);
+  for (int i = 0; i < 3 && size < utf8.size() && (static_cast<uint8_t>(utf8[size]) & 0xC0) == 0x80; ++i) ++size;
+  std::string text;
+  ComposeText(utf8.substr(0, size), Stop(), text);
+  const char* p = text.data();
+  const char* const end = p + text.size();
   Counter counter;
-  while (p < sample_end) {
+  while (p < end) {
     char32_t c = 0;
     p += DecodeUtf8(p, end, &c);
     counter.Read(c);
