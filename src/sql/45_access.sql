@@ -191,7 +191,7 @@ begin
   end if;
   if p_level not in ('reader', 'predictor', 'recorder', 'reviewer', 'trainer', 'admin') then
     raise exception 'p_level is not a known level'
-      using errcode = 'invalid_parameter_value', detail = format('The level given is "%s".', p_level),
+      using errcode = 'invalid_parameter_value', detail = format('The level given is %s.', coalesce('"' || p_level || '"', 'null')),
         hint = 'Use reader, predictor, recorder, reviewer, trainer or admin, or leave it out for all.';
   end if;
   delete from @extschema@.ai_access_grants g

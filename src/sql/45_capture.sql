@@ -167,7 +167,7 @@ begin
   if p_source is null or p_source not in ('live', 'imported', 'synthetic') then
     raise exception 'p_source is not a known source'
       using errcode = 'invalid_parameter_value',
-        detail = format('The source given is "%s".', p_source),
+        detail = format('The source given is %s.', coalesce('"' || p_source || '"', 'null')),
         hint = 'Use live, imported or synthetic.';
   end if;
   -- The insert below finds a key that is taken by itself; looking first only spares the work.

@@ -79,7 +79,7 @@ declare
 begin
   if p_format is null or p_format not in ('markdown', 'text') then
     raise exception 'p_format is not a known format'
-      using errcode = 'invalid_parameter_value', detail = format('The format given is "%s".', p_format),
+      using errcode = 'invalid_parameter_value', detail = format('The format given is %s.', coalesce('"' || p_format || '"', 'null')),
         hint = 'Use markdown or text.';
   end if;
   select r.* into v_run from @extschema@.ai_training_runs r where r.id = p_run_id;

@@ -182,7 +182,7 @@ begin
   if p_run_type is null or p_run_type not in ('full', 'incremental', 'intent_only') then
     raise exception 'p_run_type is not a known type of run'
       using errcode = 'invalid_parameter_value',
-        detail = format('The type given is "%s".', p_run_type),
+        detail = format('The type given is %s.', coalesce('"' || p_run_type || '"', 'null')),
         hint = 'Use full, incremental or intent_only.';
   end if;
   if jsonb_typeof(v_config) <> 'object' then

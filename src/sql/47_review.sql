@@ -115,7 +115,7 @@ begin
   if p_strategy is null or p_strategy not in ('least_confidence', 'margin', 'entropy', 'disagreement', 'novelty') then
     raise exception 'p_strategy is not a known strategy'
       using errcode = 'invalid_parameter_value',
-        detail = format('The strategy given is "%s".', p_strategy),
+        detail = format('The strategy given is %s.', coalesce('"' || p_strategy || '"', 'null')),
         hint = 'Use least_confidence, margin, entropy, disagreement or novelty.';
   end if;
   perform @extschema@.retrain_require_messages(p_model_name);
