@@ -9,9 +9,6 @@ extern "C" {
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/resowner.h"
-#if PG_VERSION_NUM >= 170000
-#include "storage/dsm_registry.h"
-#endif
 }
 
 static SharedArea* const* all_areas = nullptr;
@@ -73,17 +70,13 @@ struct Directory {
   DirectoryEntry entries[kAreas];
 };
 
+// Some 400 bytes of what a server keeps spare, as contrib/pg_prewarm took them when it was not preloaded. Not a segment of
+// PostgreSQL 17's GetNamedDSMSegment(): an error in there holds a lock that only the transaction's end gives back.
 static Directory* find_directory() {
   bool found;
-#if PG_VERSION_NUM >= 170000
-  return static_cast<Directory*>(GetNamedDSMSegment(
-      "pg_retrain areas", sizeof(Directory), [](void* fresh) { memset(fresh, 0, sizeof(Directory)); }, &found));
-#else
-  // Some 400 bytes of what a server keeps spare, as contrib/pg_prewarm takes them when it is not preloaded.
   auto* directory = static_cast<Directory*>(ShmemInitStruct("pg_retrain areas", sizeof(Directory), &found));
   if (!found) memset(directory, 0, sizeof(Directory));
   return directory;
-#endif
 }
 
 static DirectoryEntry* entry_of(Directory* directory, const char* area) {
@@ -123,18 +116,11 @@ static void log_refusal(SharedArea* area, MemoryContext context) {
 static void open_area(SharedArea* area) {
   const MemoryContext context = CurrentMemoryContext;
   const ResourceOwner owner = CurrentResourceOwner;
-#if PG_VERSION_NUM >= 170000
-  // Not under the catch: an error in there holds a lock that only the transaction's end gives back.
-  Directory* const directory = find_directory();
-#endif
   LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
   CurrentResourceOwner = nullptr;  // mapped for as long as the connection lasts
   PG_TRY();
   {
-#if PG_VERSION_NUM < 170000
-    Directory* const directory = find_directory();
-#endif
-    DirectoryEntry* const entry = entry_of(directory, area->name);
+    DirectoryEntry* const entry = entry_of(find_directory(), area->name);
     area->pointer = entry->area[0] != '\0' ? attach(entry) : make(entry, area);
   }
   PG_CATCH();

@@ -133,5 +133,19 @@ my @refusals = substr(slurp_file($node->logfile), $log_start) =~ /LOG: .*works w
 is(scalar @refusals, 1, 'the log names what is missing');
 $one->close;
 
+# Nor a smaller one, or any at all.
+$node->append_conf('postgresql.conf', "pg_retrain.shared_cache_size = 208kB\ndynamic_shared_memory_type = mmap");
+$node->restart;
+my $segments = $node->data_dir . '/pg_dynshmem';
+chmod 0500, $segments or die "chmod: $!";
+$one = session($node);
+is($one->query_ok(ask('c')), $answer, 'without dynamic memory models answer') for 1, 2;
+is($one->query_ok("select train('e', 3)"), 'completed', 'and are trained');
+is($one->query_ok($stats), '0|0|0|0', 'with nothing shared');
+$one->close;
+chmod 0700, $segments or die "chmod: $!";
+is($node->safe_psql('postgres', ask('c')), $answer, 'a later connection finds some');
+is($node->safe_psql('postgres', $stats), "1|$size{c}|0|$room", 'and shares it');
+
 $node->stop;
 done_testing();
