@@ -125,6 +125,14 @@ select create_churn_alert('talk', 'select 1', null);
 select status from train_model('goes', 'classification', 'select n, n % 7 as calls, n > 100 as goes from generate_series(1, 200) n', 'goes', 'logistic_regression');
 select create_churn_alert('goes', E'select 190 as n, 1 as calls union all select 5, 1;\n') is not null as alerted;
 select create_churn_alert('goes', 'select 190 as n, 1 as calls -- the last one') is not null as alerted;
+-- names in it are the caller's to find, those around it are not
+create function format(text, text) returns text language plpgsql as $$
+begin
+  raise notice 'this format() runs as the caller';
+  return pg_catalog.format($1, $2);
+end $$;
+select create_churn_alert('goes', 'select 190 as n, 1 as calls') is not null as alerted;
+drop function format(text, text);
 select payload -> 'looked_at' as looked_at, payload -> 'found' as found from ai_notifications where model_name = 'goes' order by id;
 -- columns that JSON has no type for
 select status from train_model('idle', 'classification', 'select n * interval ''1 day'' as idle, time ''08:00'' + n % 9 * interval ''1 hour'' as at, date ''2026-01-01'' + n % 5 as day,

@@ -137,6 +137,14 @@ insert into tickets select format('%s please, number %s', i, n), i from unnest('
 select * from due('q');
 select model_name, status, source from retrain_if_due('q');
 select due, new_samples from due('q');
+-- names in the query are the caller's to find, those around it are not
+create function format(text, text) returns text language plpgsql as $$
+begin
+  raise notice 'this format() runs as the caller';
+  return pg_catalog.format($1, $2);
+end $$;
+select should_retrain('q') -> 'new_samples' as new_samples;
+drop function format(text, text);
 create role regress_retrain_t;
 select grant_retrain_access('regress_retrain_t', 'trainer', 'q') ->> 'success' as ok;
 set role regress_retrain_t;

@@ -89,6 +89,7 @@ create function @extschema@.retrain_class_alert(
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
+  v_query text;
   v_rows jsonb[];
   v_probabilities jsonb[];
   v_positive text;
@@ -107,13 +108,15 @@ begin
     raise exception 'p_min_probability is out of range'
       using errcode = 'invalid_parameter_value', detail = format('given %s, accepted: 0 to 1', coalesce(p_min_probability::text, 'null'));
   end if;
-  perform set_config('search_path', (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
   -- The model is given the rows as they are: JSON has no intervals, and no dates.
-  execute format($query$
+  v_query := format($query$
     select pg_catalog.array_agg(pg_catalog.to_jsonb(retrain_row.*)), pg_catalog.array_agg(retrain_class.probabilities)
     from (%s
     ) retrain_row, lateral @extschema@.predict_class($1, retrain_row.*) retrain_class$query$,
-    rtrim(p_source, E'; \t\r\n')) into v_rows, v_probabilities using p_model_name;
+    rtrim(p_source, E'; \t\r\n'));
+  -- Names in the source are the caller's; those of this function are not.
+  perform set_config('search_path', (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
+  execute v_query into v_rows, v_probabilities using p_model_name;
   perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   for i in 1 .. coalesce(cardinality(v_rows), 0) loop
     continue when v_probabilities[i] is null;

@@ -88,7 +88,8 @@ begin
     v_reason := format('its source was given by %s: only that role trains from it by schedule',
       coalesce(format('role "%s"', v_model.source_set_by), 'an unknown role'));
   else
-    -- Names in the query mean what they mean in a new connection; the setting ends with this function.
+    -- Names in the query mean what they mean in a new connection, and those of this function must not; the setting ends with
+    -- it.
     begin
       perform set_config('search_path',
         (select s.reset_val from pg_settings s where s.name = 'search_path'), true);
@@ -96,16 +97,16 @@ begin
       v_query := v_model.source;
       loop
         begin
-          execute format(E'select count(*) from (%s\n) q', v_query) into v_texts;
+          execute pg_catalog.concat('select pg_catalog.count(*) from (', v_query, E'\n) q') into v_texts;
           exit;
         exception when syntax_error then
-          if v_query !~ c_end then
+          if v_query operator(pg_catalog.!~) c_end then
             raise;
           end if;
-          v_query := regexp_replace(v_query, c_end, E'\\1');
+          v_query := pg_catalog.regexp_replace(v_query, c_end, E'\\1');
         end;
       end loop;
-      perform set_config('search_path', 'pg_catalog, pg_temp', true);
+      perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
       v_new := greatest(v_texts - coalesce(v_last.source_rows, 0), 0);
     exception when others then
       -- The training says what is wrong, and leaves a failed run.
