@@ -95,6 +95,12 @@ from train_forecast('tills_zero', 'select * from tills where series <> ''b'' or 
   jsonb_array_elements(r.warnings) w
 where w ->> 'code' = 'unfinished_step';
 select series, ds::date, yhat > 250 as whole from forecast('tills_zero', 1, '{}') where series <> 'gone' order by 1;
+-- nor is a first step that the source comes into on its twentieth day; one series begins later, whatever the day
+select status, w ->> 'code' as code, w ->> 'series' as series
+from train_forecast('late', 'select * from tills where ds >= date ''2023-01-20'' + (series = ''b'')::int * 60 and ds < ''2024-05-01''', '{"frequency": "monthly", "duplicates": "sum", "season_length": 1}') r,
+  jsonb_array_elements(r.warnings) w
+where w ->> 'code' = 'begun_step';
+select warnings from train_forecast('late', 'select * from tills where ds >= ''2023-01-20'' and ds < ''2024-05-01''', '{"frequency": "monthly", "duplicates": "mean", "season_length": 1}', p_promote => 'always');
 -- a month that has ended, one row a month, a mean: nothing is left out
 select warnings from train_forecast('whole', 'select * from tills where ds < ''2024-05-01''', '{"frequency": "monthly", "duplicates": "sum", "season_length": 1}');
 select ds::date from forecast('whole', 1, '{}', 'a');

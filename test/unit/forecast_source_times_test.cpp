@@ -1,4 +1,4 @@
-// Which last step a source ends within.
+// Which first step a source begins within, and which last step it ends within.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -72,11 +72,63 @@ TEST(SourceTimes, DaysEndWithTheHoursThatTheyHave) {
   EXPECT_FALSE(EndsWithin({kHour, 0}, kMinute, last + 60 * kMinute));
 }
 
+// Times of `every` microseconds from `from` on, until 2024-03-01, those that `open` says.
+bool BeginsWithin(
+    TimeStep step, int64_t every, int64_t from,
+    const std::function<bool(int64_t)>& open = [](int64_t) { return true; }) {
+  SourceTimes source(step);
+  for (int64_t time = from; time < Day(2024, 3, 1); time += every)
+    if (open(time)) source.Add(time);
+  source.Close();
+  return source.BeginWithinStep(GridOf(step, from));
+}
+
+TEST(SourceTimes, AMonthOfDaysBeginsOnItsFirstDays) {
+  EXPECT_FALSE(BeginsWithin(kMonth, kDay, Day(2023, 1, 1)));
+  EXPECT_FALSE(BeginsWithin(kMonth, kDay, Day(2023, 1, 2))) << "the first may be a holiday";
+  EXPECT_TRUE(BeginsWithin(kMonth, kDay, Day(2023, 1, 3)));
+  EXPECT_TRUE(BeginsWithin(kMonth, kDay, Day(2023, 1, 31)));
+  EXPECT_TRUE(BeginsWithin(kQuarter, kDay, Day(2023, 2, 14)));
+  EXPECT_FALSE(BeginsWithin(kMonth, kDay, Day(2024, 2, 20))) << "nothing to compare with";
+  EXPECT_FALSE(BeginsWithin(kAWeek, kDay, Day(2023, 1, 4))) << "weeks begin where the source does";
+}
+
+TEST(SourceTimes, ClosedDaysAtTheBeginningAreNoneThatAreMissing) {
+  for (int month = 1; month <= 12; ++month)
+    EXPECT_FALSE(BeginsWithin(kMonth, kDay, Day(2023, month, 1), NoSunday)) << month;
+  EXPECT_TRUE(BeginsWithin(kMonth, kDay, Day(2023, 1, 5), NoSunday));
+}
+
+TEST(SourceTimes, AStepOfOneRowBeginsWithIt) {
+  for (const int day : {1, 15, 28}) {
+    const TimeGrid months_of{kMonth, Day(2023, 1, day), day};
+    for (int first = 0; first < 12; ++first) {
+      SourceTimes months(kMonth), quarters(kQuarter);
+      for (int i = first; i < 30; ++i) {
+        months.Add(months_of.At(i));
+        quarters.Add(months_of.At(i));
+      }
+      months.Close();
+      quarters.Close();
+      EXPECT_FALSE(months.BeginWithinStep(GridOf(kMonth, Day(2023, 1, 1)))) << first;
+      EXPECT_EQ(quarters.BeginWithinStep(GridOf(kQuarter, Day(2023, 1, 1))), first % 3 != 0) << first;
+    }
+  }
+}
+
+TEST(SourceTimes, DaysBeginWithTheHoursThatTheyHave) {
+  const auto open = [](int64_t time) { return time % kDay / kHour >= 9 && time % kDay / kHour < 18; };
+  EXPECT_FALSE(BeginsWithin(kADay, 10 * kMinute, Day(2023, 3, 1), open));
+  EXPECT_TRUE(BeginsWithin(kADay, 10 * kMinute, Day(2023, 3, 1) + 13 * kHour, open));
+  EXPECT_FALSE(BeginsWithin(kADay, kDay, Day(2023, 3, 1) + 13 * kHour));
+}
+
 TEST(SourceTimes, AnEmptyOneEndsNowhere) {
   SourceTimes source(kMonth);
   source.Close();
   EXPECT_TRUE(source.empty());
   EXPECT_FALSE(source.EndWithinStep(GridOf(kMonth, 0)));
+  EXPECT_FALSE(source.BeginWithinStep(GridOf(kMonth, 0)));
 }
 
 }  // namespace

@@ -139,6 +139,16 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
       values.pop_back();
     if (options.gaps == GapRule::kMissing) end = values.back().time;
   }
+  if (options.source != nullptr && begin < end && several && even.grid.PlaceOf(options.source->first()) == begin &&
+      options.source->BeginWithinStep(even.grid)) {
+    even.begun = true;
+    ++begin;
+    values.erase(values.begin());
+    if (options.gaps == GapRule::kMissing) {
+      values.erase(values.begin(), std::find_if(values.begin(), values.end(), is_known));
+      begin = values.front().time;
+    }
+  }
   if (end - begin >= static_cast<int64_t>(options.max_steps)) {
     even.cut = true;
     begin = end - options.max_steps + 1;

@@ -37,7 +37,7 @@ struct EvenOptions {
   bool has_fallback = false;  // step of series of a single time: that of most other series, else a day
   TimeStep fallback;
   int64_t end = INT64_MIN;              // zero gaps go on to here, the last time of all series
-  const SourceTimes* source = nullptr;  // set: a last step that the source ends within is left out
+  const SourceTimes* source = nullptr;  // set: steps that the source begins or ends within are left out
   uint32_t regressors = 0;
   uint32_t max_steps = 20'000;  // the latest are kept
 };
@@ -49,6 +49,7 @@ struct EvenSeries {
   uint64_t observed = 0;           // places with a value of their own
   uint64_t filled = 0;             // places filled by the rule
   bool regular = true, known_step = true, cut = false;
+  bool begun = false;       // a first step was left out
   bool unfinished = false;  // a last step was left out
   std::string duplicate;    // set: two values at this place and the rule is kError; nothing else is
 };

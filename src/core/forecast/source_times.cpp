@@ -1,4 +1,4 @@
-// Tells whether a source ends within a step (see source_times.h).
+// Tells whether a source begins or ends within a step (see source_times.h).
 #include "core/forecast/source_times.h"
 
 #include <algorithm>
@@ -11,6 +11,18 @@ constexpr size_t kFirstLimit = 1 << 18;
 constexpr int64_t kSteps = 60;
 
 int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+void AddDistances(std::span<const int64_t> units, int64_t unit, std::vector<int64_t>& distances) {
+  for (size_t i = 1; i < units.size(); ++i) distances.push_back((units[i] - units[i - 1]) * unit);
+}
+
+// Whether a stretch without a value is longer than nearly all that lie within steps.
+bool Exceeds(int64_t stretch, std::vector<int64_t>& distances) {
+  if (distances.empty()) return true;
+  const auto usual = distances.begin() + static_cast<ptrdiff_t>(distances.size() * 19 / 20);
+  std::nth_element(distances.begin(), usual, distances.end());
+  return stretch > *usual;
+}
 
 }  // namespace
 
@@ -38,6 +50,37 @@ void SourceTimes::Deduplicate() {
   units_.erase(std::unique(units_.begin(), units_.end()), units_.end());
 }
 
+std::span<const int64_t> SourceTimes::UnitsOf(int64_t begin, int64_t end) const {
+  const auto before = [this](int64_t unit, int64_t time) { return unit * unit_ < time; };
+  const auto first = std::lower_bound(units_.begin(), units_.end(), begin, before);
+  return {first, std::lower_bound(first, units_.end(), end, before)};
+}
+
+bool SourceTimes::BeginWithinStep(const TimeGrid& grid) const {
+  if (units_.empty()) return false;
+  const int64_t first_place = grid.PlaceOf(first());
+  int64_t first_head = 0;
+  double first_share = 0;
+  bool any_after = false;
+  std::vector<int64_t> distances;
+  for (int64_t place = first_place; place < first_place + kSteps; ++place) {
+    const int64_t begin = grid.At(place), end = grid.At(place + 1);
+    const auto units = UnitsOf(begin, end);
+    if (units.empty()) continue;
+    AddDistances(units, unit_, distances);
+    const int64_t head = units.front() * unit_ - begin;
+    const double share = static_cast<double>(head) / static_cast<double>(end - begin);
+    if (place == first_place) {
+      first_head = head;
+      first_share = share;
+      continue;
+    }
+    if (head >= first_head || share >= first_share) return false;
+    any_after = true;
+  }
+  return any_after && Exceeds(first_head, distances);
+}
+
 bool SourceTimes::EndWithinStep(const TimeGrid& grid) const {
   if (units_.empty()) return false;
   const int64_t last_place = grid.PlaceOf(last());
@@ -47,13 +90,10 @@ bool SourceTimes::EndWithinStep(const TimeGrid& grid) const {
   std::vector<int64_t> distances;
   for (int64_t place = last_place; place > last_place - kSteps; --place) {
     const int64_t begin = grid.At(place), end = grid.At(place + 1);
-    const auto first = std::lower_bound(units_.begin(), units_.end(), begin,
-                                        [this](int64_t unit, int64_t time) { return unit * unit_ < time; });
-    const auto beyond =
-        std::lower_bound(first, units_.end(), end, [this](int64_t unit, int64_t time) { return unit * unit_ < time; });
-    if (first == beyond) continue;
-    for (auto it = first; it + 1 != beyond; ++it) distances.push_back((it[1] - it[0]) * unit_);
-    const int64_t tail = end - beyond[-1] * unit_;
+    const auto units = UnitsOf(begin, end);
+    if (units.empty()) continue;
+    AddDistances(units, unit_, distances);
+    const int64_t tail = end - units.back() * unit_;
     const double share = static_cast<double>(end - begin - tail) / static_cast<double>(end - begin);
     if (place == last_place) {
       last_tail = tail;
@@ -63,11 +103,7 @@ bool SourceTimes::EndWithinStep(const TimeGrid& grid) const {
     if (tail >= last_tail || share <= last_share) return false;
     any_before = true;
   }
-  if (!any_before) return false;
-  if (distances.empty()) return true;
-  const auto usual = distances.begin() + static_cast<ptrdiff_t>(distances.size() * 19 / 20);
-  std::nth_element(distances.begin(), usual, distances.end());
-  return last_tail > *usual;
+  return any_before && Exceeds(last_tail, distances);
 }
 
 }  // namespace retrain

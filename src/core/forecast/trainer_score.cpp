@@ -41,6 +41,7 @@ constexpr WarningText kFilledWithZero{
     "gaps_filled",
     "steps without a value were taken for zero, up to the last time of all series; set gaps to missing where they are "
     "unknown"};
+constexpr WarningText kBegun{"begun_step", "the source begins after the first step does: that step is left out"};
 constexpr WarningText kUnfinished{
     "unfinished_step",
     "the source ends before the last step does: that step is left out, and the forecast begins with it"};
@@ -82,6 +83,7 @@ void ForecastTrainer::Conclude(Job& job, Pass pass) {
   if (!even.regular) warn(kIrregular);
   if (!even.known_step && !request_.config.has_step) warn(kNoSpacing);
   if (even.filled > 0) warn(request_.config.gaps == GapRule::kMissing ? kFilled : kFilledWithZero);
+  if (even.begun) warn(kBegun);
   if (even.unfinished) warn(kUnfinished);
   if (even.cut) warn(kCut);
   // A gap is neither below nor above.
