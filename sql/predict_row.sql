@@ -65,6 +65,13 @@ select predict_value('hours', '{"at": "yesterday noon or so"}'::jsonb);
 \echo :LAST_ERROR_SQLSTATE
 show timezone;
 reset timezone;
+-- Of an interval or a time of day JSON has a text; the model learnt seconds, and the refusal says so.
+create table visits as select make_interval(mins => n % 90) as stay, time '09:00' + n % 500 * interval '1 minute' as at, 3.0 * (n % 90) + n % 500 as spent from generate_series(1, 300) n;
+select status from train_model('visits', 'regression', 'select * from visits', 'spent', 'ridge');
+select predict_value('visits', to_jsonb(v)) from visits v limit 1;
+select count(*) as different
+from visits v
+where predict_value('visits', to_jsonb(v) || jsonb_build_object('stay', extract(epoch from stay), 'at', extract(epoch from at))) <> predict_value('visits', v);
 
 -- Numbers that are names serve as numbers and as texts.
 select status from train_model('area', 'regression', 'select area, case town when ''Ames'' then 50010 else 50036 end as zip from houses', 'area', 'ridge', '{"categorical": ["zip"]}');

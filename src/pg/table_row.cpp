@@ -9,6 +9,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "pgtime.h"
 #include "utils/date.h"
 #include "utils/jsonb.h"
@@ -155,6 +156,18 @@ retrain::Cell cell_of_datum(const CellType& type, Datum value, bool is_null) {
   pg_unreachable();
 }
 
+// A text of JSON where a number was learnt: to_jsonb() writes intervals and times of day as texts, which the model knows as
+// numbers.
+[[noreturn]] static void report_text_for_number(const char* model_name, std::string_view column, const char* value) {
+  ereport(ERROR,
+          (errcode(ERRCODE_DATATYPE_MISMATCH),
+           errmsg("column \"%s\" of the row has the wrong type", text_to_cstring(text_of_utf8(column))),
+           errdetail("Model \"%s\" was trained with number; the row has a text, \"%s\".", model_name, value),
+           errhint("give a JSON number; an interval or a time of day is one of seconds: extract(epoch from ...), or "
+                   "pass the row itself instead of JSON")));
+  pg_unreachable();
+}
+
 // Whether values of one kind serve where a model was trained with another: a number may be the name of a category, where
 // the names that the model knows are numbers.
 static bool kind_fits(const retrain::Encoder& encoder, size_t column, retrain::ColumnKind given) {
@@ -279,6 +292,9 @@ static retrain::Cell cell_of_json(const retrain::Encoder& encoder, size_t place,
     cell.text = utf8_of_bytes(value->val.string.val, value->val.string.len);
   } else if (value->type == jbvString && column.kind == ColumnKind::kTime) {
     cell.number = number_of_json_time(value, column.name);
+  } else if (value->type == jbvString && column.kind == ColumnKind::kNumber) {
+    const int shown = pg_mbcliplen(value->val.string.val, value->val.string.len, 40);
+    report_text_for_number(model_name, column.name, pnstrdup(value->val.string.val, static_cast<Size>(shown)));
   } else {
     report_mistyped(model_name, column.name, retrain::NameOf(column.kind), json_kind(value));
   }
