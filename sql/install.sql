@@ -136,6 +136,14 @@ from unnest('{regress_retrain_app,regress_retrain_guest}'::text[]) r;
 select "My Models".revoke_retrain_access(r) ->> 'success' as revoked
 from unnest('{regress_retrain_app,regress_retrain_guest}'::text[]) r;
 drop role regress_retrain_guest;
+alter schema "My Models" owner to regress_retrain_app;
+create role regress_retrain_guest;
+select "My Models".grant_retrain_access('regress_retrain_guest', 'predictor') ->> 'success' as granted;
+select has_schema_privilege('regress_retrain_guest', 'My Models', 'usage') as let_in;
+select "My Models".revoke_retrain_access('regress_retrain_guest') ->> 'success' as revoked;
+drop role regress_retrain_guest;
+alter schema "My Models" owner to current_user;
+grant usage on schema "My Models" to regress_retrain_app;
 set role regress_retrain_app;
 select count(*) from "My Models".orders;
 reset role;

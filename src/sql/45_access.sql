@@ -88,9 +88,10 @@ begin
     from pg_namespace n
     cross join lateral aclexplode(n.nspacl) x
     join pg_roles r on r.oid = x.grantee
-    where n.oid = v_schema and n.nspowner = v_owner and r.rolname = p_role
+    -- What others have granted is not ours to revoke; as a superuser the owner acts for the schema's own.
+    where n.oid = v_schema and x.grantor = n.nspowner and pg_has_role(v_owner, n.nspowner, 'usage') and r.rolname = p_role
     group by r.oid
-    having bool_and(x.privilege_type = 'USAGE')
+    having bool_and(x.privilege_type = 'USAGE' and not x.is_grantable)
       -- A role that has rights on other objects of the schema, or owns some, was let in by somebody else.
       and not exists (
         select
