@@ -5,7 +5,8 @@
 // what the snapshot sees, and asked for again as soon as any of it differs:
 //   - a commit moves xmax, or takes a number out of the running transactions (xcnt, subxcnt);
 //   - an own write moves curcid, and its transaction and subtransaction have numbers of their own;
-//   - row-level security depends on the current user.
+//   - row-level security depends on the current user;
+//   - under SERIALIZABLE a transaction that has not read the rows itself is in nobody's way: it asks once.
 // Without an own transaction number there are no own writes, and two snapshots of one xmax see the same rows when as many
 // transactions below it are running: while xmax stands, running ones only end. So the answer outlives the transaction that
 // asked, and a connection that only reads asks again when somebody has written.
@@ -65,14 +66,17 @@ static bool take_token(SnapshotToken* token) {
   token->xmax = snapshot->xmax;
   token->xcnt = snapshot->xcnt;
   token->subxcnt = snapshot->subxcnt;
-  if (TransactionIdIsValid(GetTopTransactionIdIfAny())) {
+  const bool may_have_written = TransactionIdIsValid(GetTopTransactionIdIfAny());
+  if (may_have_written) {
     token->curcid = snapshot->curcid;
+    token->subxact = GetCurrentSubTransactionId();
+  }
+  if (may_have_written || IsolationIsSerializable()) {
 #if PG_VERSION_NUM >= 170000
     token->lxid = MyProc->vxid.lxid;
 #else
     token->lxid = MyProc->lxid;
 #endif
-    token->subxact = GetCurrentSubTransactionId();
   }
   token->user = GetUserId();
   token->suboverflowed = snapshot->suboverflowed;
