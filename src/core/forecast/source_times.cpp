@@ -2,6 +2,7 @@
 #include "core/forecast/source_times.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace retrain {
 namespace {
@@ -16,12 +17,12 @@ void AddDistances(std::span<const int64_t> units, int64_t unit, std::vector<int6
   for (size_t i = 1; i < units.size(); ++i) distances.push_back((units[i] - units[i - 1]) * unit);
 }
 
-// Whether a stretch without a value is longer than nearly all that lie within steps.
-bool Exceeds(int64_t stretch, std::vector<int64_t>& distances) {
-  if (distances.empty()) return true;
+// The distance of neighbouring times that nearly all within steps keep to; zero where no step has two times.
+int64_t UsualDistance(std::vector<int64_t>& distances) {
+  if (distances.empty()) return 0;
   const auto usual = distances.begin() + static_cast<ptrdiff_t>(distances.size() * 19 / 20);
   std::nth_element(distances.begin(), usual, distances.end());
-  return stretch > *usual;
+  return *usual;
 }
 
 }  // namespace
@@ -59,8 +60,10 @@ std::span<const int64_t> SourceTimes::UnitsOf(int64_t begin, int64_t end) const 
 bool SourceTimes::BeginWithinStep(const TimeGrid& grid) const {
   if (units_.empty()) return false;
   const int64_t first_place = grid.PlaceOf(first());
+  const int64_t last_place = grid.PlaceOf(last());
   int64_t first_head = 0;
   double first_share = 0;
+  size_t first_times = 0, fewest_times = SIZE_MAX;  // of the whole steps after it
   bool any_after = false;
   std::vector<int64_t> distances;
   for (int64_t place = first_place; place < first_place + kSteps; ++place) {
@@ -73,12 +76,19 @@ bool SourceTimes::BeginWithinStep(const TimeGrid& grid) const {
     if (place == first_place) {
       first_head = head;
       first_share = share;
+      first_times = units.size();
       continue;
     }
     if (head >= first_head || share >= first_share) return false;
+    if (place < last_place) fewest_times = std::min(fewest_times, units.size());
     any_after = true;
   }
-  return any_after && Exceeds(first_head, distances);
+  if (!any_after) return false;
+  const int64_t usual = UsualDistance(distances);
+  if (first_head > usual) return true;
+  // Months differ by a tenth in length.
+  const bool as_long = first_head >= usual - usual / 8;
+  return as_long && fewest_times != SIZE_MAX && first_times < fewest_times;
 }
 
 bool SourceTimes::EndWithinStep(const TimeGrid& grid) const {
@@ -103,7 +113,7 @@ bool SourceTimes::EndWithinStep(const TimeGrid& grid) const {
     if (tail >= last_tail || share <= last_share) return false;
     any_before = true;
   }
-  return any_before && Exceeds(last_tail, distances);
+  return any_before && last_tail > UsualDistance(distances);
 }
 
 }  // namespace retrain

@@ -12,7 +12,9 @@
 // first where there is one row a month that bears the first's date: that month is a whole one.
 //
 // The first step likewise, with the first time u that has a value in [b, e): the source comes into it when the head u - b
-// exceeds those of all steps after, and the usual distance, and its share of the step those of all steps after.
+// exceeds those of all steps after, and the usual distance, and its share of the step those of all steps after. A head that
+// is as long as the usual distance, of which months of 30 days fall short, lacks one time: that is a holiday, unless the
+// step has fewer times than every whole one after. So a quarter lacks its January where monthly rows begin on 1 February.
 #pragma once
 
 #ifdef POSTGRES_H
