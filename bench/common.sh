@@ -32,6 +32,11 @@ data_folder() {
   die "no data folder found: give one with --data"
 }
 
+# install_peers PURPOSE: what scripts/install-packages calls peers or forecast-peers
+install_peers() {
+  "$root/scripts/install-packages" "$1" >&2 || note "the peers that are not installed are left out"
+}
+
 # The Python that has scikit-learn, else any: the distribution's own may not be the first in PATH.
 find_python() {
   local python

@@ -20,6 +20,7 @@ done
 [[ $splits =~ ^[1-9][0-9]+$ ]] || die "--splits takes a number of two digits or more, not '$splits'"
 
 data=$(data_folder "$data")
+install_peers peers
 python=$(find_python)
 "$python" -c 'import sklearn' 2> /dev/null || die "scikit-learn is needed: python3-sklearn in Debian and Ubuntu"
 export PYTHONDONTWRITEBYTECODE=1
