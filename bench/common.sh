@@ -1,4 +1,4 @@
-# Shared by bench/run and bench/serving.sh: finds the data and prepares a throw-away PostgreSQL. Sourced, not run.
+# Shared by the programs of bench/: finds the data, installs the peers and prepares a throw-away PostgreSQL. Sourced, not run.
 # shellcheck shell=bash
 
 bench_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -98,7 +98,13 @@ make_work() {
   trap 'remove_work' EXIT
 }
 
-remove_work() {
+# stop_cluster: removes the server before the end
+stop_cluster() {
   if [ -n "$cluster" ]; then "$root/scripts/cluster" destroy "$cluster" || true; fi
+  cluster=
+}
+
+remove_work() {
+  stop_cluster
   rm -rf "$work"
 }

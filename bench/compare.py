@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs pg_retrain and its peers in turn and prints one table per dataset. Called by bench/run."""
+"""Runs pg_retrain and its peers in turn and prints one table per question. Called by bench/run."""
 
 import argparse
 import csv
@@ -42,32 +42,33 @@ TITLES = {
     "mtod": "MTOD (Spanish)",
     "nlpjs_support": "Support, five examples an intent (Spanish)",
 }
-COLUMNS = [
-    "contestant",
-    "fit s (min-max)",
-    "x ours",
-    "peak MB",
-    "growth MB",
-    "accuracy %",
-    "ECE",
-    "by chance",
-    "artifact MB",
-    "1 message ms",
-    "messages/s",
+# question, what a run's result calls it, how it is shown, and whether more is better (None: no ratio).
+QUESTIONS = [
+    ("Fit, seconds", "fit_seconds", "{:.2f}", False),
+    ("One message, milliseconds", "one_message_ms", "{:.3f}", False),
+    ("All test messages at once, messages a second", "messages_per_second", "{:,.0f}", True),
+    ("Peak memory of the fitting process, MB", "peak_mb", "{:.0f}", None),
+    ("Memory that the fit added, MB", "growth_mb", "{:.0f}", None),
+    ("Stored model, MB", "artifact_mb", "{:.2f}", None),
+    ("Accuracy, %", "accuracy", "{:.2f}", None),
+    ("Expected calibration error", "ece", "{:.3f}", None),
+    ("Expected calibration error by chance", "ece_by_chance", "{:.3f}", None),
 ]
 NOTES = """\
-Fit: median of the runs; the contestants take turns, and "x ours" is the median over runs of its time divided by that of the
-nearest contestant of pg_retrain above it in the same run. pg_retrain: one train_intent_model() call in a new connection, which
-also reads the rows, scores the test rows and stores the model; calibration is part of the fit here and in scikit-learn.
-scikit-learn: features and 5-fold CalibratedClassifierCV of LinearSVC, or of LogisticRegression with up to 1000 iterations, a
-process each. fastText: its whole training process, at -lr 0.5 (its default of 0.1 learns too little here).
-liblinear: only its train program on features made beforehand; no text processing, one fit, no class weights, no calibration.
-Memory: peak is the highest resident memory of the fitting process (pg_retrain: the backend, shared buffers it touched
-included); growth is what the fit added to it. ECE: expected calibration error of the first answer, 15 bins, lower is better;
-by chance: what it would be on average on so many rows, were every answer right with just the probability that it states.
-1 message: median of single calls (predict_proba; predict_intent from PL/pgSQL; fastText: a line to a running process).
-messages/s: all test rows at once with probabilities, one process (liblinear: labels only, from ready features).
-n.a.: not available, the program has no such thing."""
+Median of the runs, in parentheses minimum and maximum where they differ. The contestants take turns, every other run backwards.
+"x": of the nearest contestant of pg_retrain above it in the same run, how many times as long it takes, or how many times as
+many messages that one reads; median over the runs.
+Fit: pg_retrain: one train_intent_model() call in a new connection, which also reads the rows, scores the test rows and stores
+the model; calibration is part of the fit here and in scikit-learn. scikit-learn: features and 5-fold CalibratedClassifierCV of
+LinearSVC, or of LogisticRegression with up to 1000 iterations, a process each. fastText: its whole training process, at -lr 0.5
+(its default of 0.1 learns too little here). liblinear: only its train program on features made beforehand; no text processing,
+one fit, no class weights, no calibration.
+One message: median of single calls (predict_proba; predict_intent from PL/pgSQL; fastText: a line to a running process).
+All at once: with probabilities, one process (liblinear: labels only, from ready features).
+Memory: peak is the highest resident memory (pg_retrain: the backend, shared buffers it touched included).
+Calibration error: of the first answer, 15 bins, lower is better; by chance: what it would be on average on so many rows, were
+every answer right with just the probability that it states.
+-: not available, the program has no such thing."""
 
 # Standard input of psql; prints one JSON object.
 TRAIN_SQL = r"""
@@ -79,7 +80,7 @@ select json_build_object(
     'status', :'status', 'error', :'error',
     'fit_seconds', extract(epoch from clock_timestamp() - :'start'),
     'peak_mb', peak, 'growth_mb', peak - :resident,
-    'artifact_bytes', (select artifact_bytes from ai_model_versions where id = nullif(:'version', '')::bigint))
+    'artifact_mb', (select artifact_bytes / 1e6 from ai_model_versions where id = nullif(:'version', '')::bigint))
   from (select substring(pg_read_file('/proc/self/status') from 'VmHWM:\s+(\d+)')::float8 / 1024 as peak) as memory;
 """
 
@@ -131,17 +132,15 @@ def psql(args, script, **variables):
     return run(command + ["-f", "-"], input=script)
 
 
-def measure_ours(args, name, dataset, fit_only, number):
+def measure_ours(args, name, dataset, number):
     model = "%s_%s_%d" % (dataset, name, number)
     source = "select text, intent, split from %s" % dataset
     result = json.loads(psql(args, TRAIN_SQL, model=model, config=json.dumps(OURS[name]), source=source))
     if result["status"] != "completed":
         raise Failed("training %s: %s" % (result["status"], result["error"]))
-    if fit_only:
-        return result
     rows = list(csv.reader(io.StringIO(psql(args, SCORE_SQL.format(dataset=dataset, model=model)))))
     correct = [truth == predicted for truth, predicted, _ in rows]
-    result["accuracy"] = sum(correct) / len(correct)
+    result["accuracy"] = 100 * sum(correct) / len(correct)
     confidence = [float(row[2]) for row in rows]
     result["ece"] = expected_calibration_error(confidence, correct)
     result["ece_by_chance"] = calibration_error_by_chance(confidence)
@@ -150,11 +149,10 @@ def measure_ours(args, name, dataset, fit_only, number):
     return result
 
 
-def measure(args, name, dataset, fit_only, number):
+def measure(args, name, dataset, number):
     if name in OURS:
-        return measure_ours(args, name, dataset, fit_only, number)
-    command = [sys.executable, os.path.join(HERE, "peer.py"), name, os.path.join(args.work, dataset)]
-    return json.loads(run(command + (["--fit-only"] if fit_only else [])))
+        return measure_ours(args, name, dataset, number)
+    return json.loads(run([sys.executable, os.path.join(HERE, "peer.py"), name, os.path.join(args.work, dataset)]))
 
 
 def missing(args, name):
@@ -184,57 +182,54 @@ def compare(args, dataset):
                 continue
             sys.stderr.write("%s, run %d of %d: %s\n" % (dataset, number + 1, args.runs, CONTESTANTS[name][0]))
             try:
-                results[name].append(measure(args, name, dataset, number > 0, number))
+                results[name].append(measure(args, name, dataset, number))
             except Failed as error:
                 results[name] = str(error)
     return results
 
 
-def show(value, form, scale=1):
-    return "n.a." if value is None else form.format(value * scale)
+def spread(values, form):
+    middle, low, high = (form.format(f(values)) for f in (statistics.median, min, max))
+    return middle if low == high else "%s (%s-%s)" % (middle, low, high)
 
 
-def table_row(name, results):
-    title, base = CONTESTANTS[name]
+def cell(results, name, key, form, more_is_better):
     runs = results[name]
-    if isinstance(runs, str):
-        return [title, runs]
-    fits = [one["fit_seconds"] for one in runs]
-    ours = results.get(base)
-    ratio = None
-    if isinstance(ours, list):
-        ratio = statistics.median(mine["fit_seconds"] / its["fit_seconds"] for mine, its in zip(runs, ours))
-    growth = [one["growth_mb"] for one in runs if "growth_mb" in one]
-    first = runs[0]
-    return [
-        title,
-        "%.2f (%.2f-%.2f)" % (statistics.median(fits), min(fits), max(fits)),
-        show(ratio, "{:.1f}"),
-        show(max(one["peak_mb"] for one in runs), "{:.0f}"),
-        show(max(growth) if growth else None, "{:.0f}"),
-        show(first.get("accuracy"), "{:.2f}", 100),
-        show(first.get("ece"), "{:.3f}"),
-        show(first.get("ece_by_chance"), "{:.3f}"),
-        show(first.get("artifact_bytes"), "{:.2f}", 1e-6),
-        show(first.get("one_message_ms"), "{:.3f}"),
-        show(first.get("messages_per_second"), "{:,.0f}"),
-    ]
+    values = [one.get(key) for one in runs]
+    if None in values:
+        return "-"
+    text = spread(values, form)
+    ours = results.get(CONTESTANTS[name][1])
+    if more_is_better is None or not isinstance(ours, list) or ours is runs:
+        return text
+    ratios = [value / its[key] for value, its in zip(values, ours)]
+    return "%s, %.1fx" % (text, statistics.median(1 / ratio if more_is_better else ratio for ratio in ratios))
 
 
-def print_table(rows):
-    """A Markdown table, aligned for reading as text; a short row's last cell is a remark."""
-    full = [row for row in rows if len(row) == len(COLUMNS)]
-    widths = [max(len(row[i]) for row in [COLUMNS] + full) for i in range(len(COLUMNS))]
-    widths[0] = max(len(row[0]) for row in rows + [COLUMNS])
-    for number, row in enumerate([COLUMNS] + rows):
-        cells = [row[0].ljust(widths[0])]
-        if len(row) == 2:
-            print("| %s | %s |" % (cells[0], row[1]))
-            continue
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+def print_question(question, results):
+    """A Markdown table, aligned for reading as text: a contestant a row, a dataset a column. results: dataset -> compare()."""
+    title, key, form, more_is_better = question
+    rows, remarks = [["contestant"] + [TITLES[dataset] for dataset in results]], []
+    for name in next(iter(results.values())):
+        row = [CONTESTANTS[name][0]]
+        for of_dataset in results.values():
+            if isinstance(of_dataset[name], str):
+                if of_dataset[name] not in remarks:
+                    remarks.append(of_dataset[name])
+                row.append("[%d]" % (1 + remarks.index(of_dataset[name])))
+            else:
+                row.append(cell(of_dataset, name, key, form, more_is_better))
+        if set(row[1:]) != {"-"}:
+            rows.append(row)
+    print("\n### %s\n" % title)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        cells = [row[0].ljust(widths[0])] + [text.rjust(width) for text, width in zip(row[1:], widths[1:])]
         print("| " + " | ".join(cells) + " |")
         if number == 0:
             print("|" + "|".join("-" * (w + 1) + (":" if i else "-") for i, w in enumerate(widths)) + "|")
+    if remarks:
+        print("\n" + "  \n".join("[%d] %s" % (i + 1, remark) for i, remark in enumerate(remarks)))
 
 
 def processor():
@@ -256,16 +251,17 @@ def main():
     unknown = [name for name in args.peers if name not in CONTESTANTS]
     if unknown:
         parser.error("unknown contestant '%s'; known: %s" % (unknown[0], ", ".join(CONTESTANTS)))
+    results = {}
     for dataset in args.datasets.split(","):
-        results = compare(args, dataset)
+        results[dataset] = compare(args, dataset)
         with open(os.path.join(args.work, dataset + ".csv"), newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         counts = tuple(sum(row["split"] == split for row in rows) for split in ("train", "test"))
         intents = len({row["intent"] for row in rows})
-        print("\n%s: %d training and %d test messages, %d intents" % ((TITLES[dataset],) + counts + (intents,)))
-        print("%d runs on %d cores of %s\n" % (args.runs, len(os.sched_getaffinity(0)), processor()))
-        print_table([table_row(name, results) for name in results])
-        sys.stdout.flush()
+        print("%s: %d training and %d test messages, %d intents  " % ((TITLES[dataset],) + counts + (intents,)))
+    print("%d runs on %d cores of %s" % (args.runs, len(os.sched_getaffinity(0)), processor()))
+    for question in QUESTIONS:
+        print_question(question, results)
     print("\n" + NOTES)
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Fits one peer in this process (or a child of it) and prints what was measured as one JSON object.
 
-usage: peer.py PEER PREFIX [--fit-only]
+usage: peer.py PEER PREFIX
 
 PREFIX is what prepare.py wrote to. Keys: fit_seconds, peak_mb (highest resident memory of the fitting process), growth_mb
-(the part of it above what was resident when the fit began), accuracy, ece, ece_by_chance, artifact_bytes, one_message_ms,
+(the part of it above what was resident when the fit began), accuracy (percent), ece, ece_by_chance, artifact_mb, one_message_ms,
 messages_per_second.
 """
 
@@ -20,7 +20,7 @@ import sys
 import time
 
 BINS = 15
-CHANCE_DRAWS = 200
+CHANCE_DRAWS = 50
 SINGLE_CALLS = 200
 
 
@@ -114,7 +114,7 @@ def sklearn_recipe(features, classifier, jobs):
     return make_pipeline(features, CalibratedClassifierCV(classifier, cv=5, n_jobs=jobs))
 
 
-def run_sklearn(prefix, features, classifier, jobs, fit_only):
+def run_sklearn(prefix, features, classifier, jobs):
     import joblib
     import numpy
 
@@ -129,8 +129,6 @@ def run_sklearn(prefix, features, classifier, jobs, fit_only):
     seconds = time.perf_counter() - start
     peak = resident_mb("VmHWM")
     result = {"fit_seconds": seconds, "peak_mb": peak, "growth_mb": peak - before}
-    if fit_only:
-        return result
     test_texts, truth = load(prefix, "test")
     probabilities = pipeline.predict_proba(test_texts)
     confidence = probabilities.max(axis=1)
@@ -141,10 +139,10 @@ def run_sklearn(prefix, features, classifier, jobs, fit_only):
         pipeline.predict_proba([text])
         single.append(time.perf_counter() - start)
     result.update(
-        accuracy=sum(correct) / len(correct),
+        accuracy=100 * sum(correct) / len(correct),
         ece=expected_calibration_error(confidence, correct),
         ece_by_chance=calibration_error_by_chance(confidence),
-        artifact_bytes=len(pickle.dumps(pipeline)),
+        artifact_mb=len(pickle.dumps(pipeline)) / 1e6,
         one_message_ms=1000 * statistics.median(single),
         messages_per_second=len(test_texts) / repeat_for(1.0, lambda: pipeline.predict_proba(test_texts)),
     )
@@ -177,13 +175,11 @@ def bulk_rate(lines, predict, prefix):
     return (len(lines) * repeats - 1) / (seconds[1] - seconds[0])
 
 
-def run_fasttext(prefix, fit_only):
+def run_fasttext(prefix):
     model = prefix + ".fasttext"
     options = "-lr 0.5 -wordNgrams 2 -minn 2 -maxn 4 -loss ova -epoch 50 -thread 2".split()
     seconds, peak = run_command("fasttext", "supervised", "-input", prefix + ".train.ft", "-output", model, *options)
     result = {"fit_seconds": seconds, "peak_mb": peak}
-    if fit_only:
-        return result
     test = prefix + ".test.ft"
     output = subprocess.run(
         ["fasttext", "predict-prob", model + ".bin", test, "1"], check=True, stdout=subprocess.PIPE, encoding="utf-8"
@@ -195,10 +191,10 @@ def run_fasttext(prefix, fit_only):
     confidence = [min(max(float(guess[1]), 0.0), 1.0) for guess in guesses]
     predict = ("fasttext", "predict-prob", model + ".bin")
     result.update(
-        accuracy=sum(correct) / len(correct),
+        accuracy=100 * sum(correct) / len(correct),
         ece=expected_calibration_error(confidence, correct),
         ece_by_chance=calibration_error_by_chance(confidence),
-        artifact_bytes=os.path.getsize(model + ".bin"),
+        artifact_mb=os.path.getsize(model + ".bin") / 1e6,
         one_message_ms=fasttext_latency(predict, lines),
         messages_per_second=bulk_rate(lines, lambda name: run_command(*predict, name, "1")[0], prefix),
     )
@@ -236,12 +232,10 @@ def write_liblinear_features(prefix):
     return {}
 
 
-def run_liblinear(prefix, fit_only):
+def run_liblinear(prefix):
     model, test, output = prefix + ".liblinear", prefix + ".test.svm", prefix + ".liblinear.out"
     seconds, peak = run_command("liblinear-train", *"-s 1 -c 1 -B 1 -q".split(), prefix + ".train.svm", model)
     result = {"fit_seconds": seconds, "peak_mb": peak}
-    if fit_only:
-        return result
     predict = lambda name: run_command("liblinear-predict", name, model, output)[0]
     predict(test)
     with open(test, encoding="ascii") as file:
@@ -249,8 +243,8 @@ def run_liblinear(prefix, fit_only):
     with open(output, encoding="ascii") as file:
         correct = [float(guess) == float(line.split(None, 1)[0]) for guess, line in zip(file, lines)]
     result.update(
-        accuracy=sum(correct) / len(correct),
-        artifact_bytes=os.path.getsize(model),
+        accuracy=100 * sum(correct) / len(correct),
+        artifact_mb=os.path.getsize(model) / 1e6,
         messages_per_second=bulk_rate(lines, predict, prefix),
     )
     return result
@@ -258,14 +252,13 @@ def run_liblinear(prefix, fit_only):
 
 def main():
     peer, prefix = sys.argv[1:3]
-    fit_only = "--fit-only" in sys.argv[3:]
     runners = {
-        "sklearn-classic": lambda: run_sklearn(prefix, classic_features(), linear_svc(), None, fit_only),
-        "sklearn-classic-2": lambda: run_sklearn(prefix, classic_features(), linear_svc(), 2, fit_only),
-        "sklearn-logistic": lambda: run_sklearn(prefix, classic_features(), logistic_regression(), None, fit_only),
-        "sklearn-union": lambda: run_sklearn(prefix, union_features(), linear_svc(), None, fit_only),
-        "fasttext": lambda: run_fasttext(prefix, fit_only),
-        "liblinear": lambda: run_liblinear(prefix, fit_only),
+        "sklearn-classic": lambda: run_sklearn(prefix, classic_features(), linear_svc(), None),
+        "sklearn-classic-2": lambda: run_sklearn(prefix, classic_features(), linear_svc(), 2),
+        "sklearn-logistic": lambda: run_sklearn(prefix, classic_features(), logistic_regression(), None),
+        "sklearn-union": lambda: run_sklearn(prefix, union_features(), linear_svc(), None),
+        "fasttext": lambda: run_fasttext(prefix),
+        "liblinear": lambda: run_liblinear(prefix),
         "liblinear-features": lambda: write_liblinear_features(prefix),
     }
     print(json.dumps(runners[peer](), default=float))

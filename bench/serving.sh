@@ -128,7 +128,7 @@ serve() {
   done
 }
 
-runs=${RUNS:-3} datasets=$all_datasets data="" given=""
+runs=${RUNS:-5} datasets=$all_datasets data="" given=""
 while [ $# -gt 0 ]; do
   [ $# -ge 2 ] || die "usage: bench/serving.sh [--runs N] [--datasets LIST] [--data FOLDER] [--cluster DIR]"
   case $1 in
