@@ -5,7 +5,7 @@ usage: peer.py PEER PREFIX
 
 PREFIX is what prepare.py wrote to. Keys: fit_seconds, peak_mb (highest resident memory of the fitting process), growth_mb
 (the part of it above what was resident when the fit began), accuracy (percent), ece, ece_by_chance, artifact_mb, one_message_ms,
-messages_per_second.
+messages_per_second, labels_per_second.
 """
 
 import csv
@@ -145,6 +145,7 @@ def run_sklearn(prefix, features, classifier, jobs):
         artifact_mb=len(pickle.dumps(pipeline)) / 1e6,
         one_message_ms=1000 * statistics.median(single),
         messages_per_second=len(test_texts) / repeat_for(1.0, lambda: pipeline.predict_proba(test_texts)),
+        labels_per_second=len(test_texts) / repeat_for(1.0, lambda: pipeline.predict(test_texts)),
     )
     return result
 
@@ -197,6 +198,7 @@ def run_fasttext(prefix):
         artifact_mb=os.path.getsize(model + ".bin") / 1e6,
         one_message_ms=fasttext_latency(predict, lines),
         messages_per_second=bulk_rate(lines, lambda name: run_command(*predict, name, "1")[0], prefix),
+        labels_per_second=bulk_rate(lines, lambda name: run_command("fasttext", "predict", *predict[2:], name)[0], prefix),
     )
     return result
 
@@ -245,7 +247,7 @@ def run_liblinear(prefix):
     result.update(
         accuracy=100 * sum(correct) / len(correct),
         artifact_mb=os.path.getsize(model) / 1e6,
-        messages_per_second=bulk_rate(lines, predict, prefix),
+        labels_per_second=bulk_rate(lines, predict, prefix),
     )
     return result
 
