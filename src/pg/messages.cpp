@@ -24,8 +24,13 @@ std::string_view utf8_of_padded(Datum value) {
   return utf8_of_bytes(data, bpchartruelen(data, static_cast<int>(VARSIZE_ANY_EXHDR(plain))));
 }
 
-text* text_of_utf8(std::string_view utf8) {
+std::string_view server_of_utf8(std::string_view utf8) {
   char* converted = pg_any_to_server(utf8.data(), static_cast<int>(utf8.size()), PG_UTF8);
-  if (converted == utf8.data()) return cstring_to_text_with_len(utf8.data(), static_cast<int>(utf8.size()));
-  return cstring_to_text(converted);
+  if (converted == utf8.data()) return utf8;
+  return converted;
+}
+
+text* text_of_utf8(std::string_view utf8) {
+  const std::string_view bytes = server_of_utf8(utf8);
+  return cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()));
 }

@@ -67,25 +67,21 @@ static Datum top_intents(const Answer& answer, int top) {
   JsonbParseState* state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
   if (answer.correction != nullptr) {
-    if (top > 0) push_probability(&state, answer.correction, 1);
+    text* label = answer.correction;
+    if (top > 0) push_probability(&state, {VARDATA_ANY(label), VARSIZE_ANY_EXHDR(label)}, 1);
   } else {
-    const float* p = scratch_of<retrain::IntentModel>(answer.cached).probabilities.data();
-    const auto n = static_cast<int>(model_of<retrain::IntentModel>(answer.cached).n_classes());
-    const int wanted = top < n ? top : n;
-    auto* order = static_cast<int*>(palloc(sizeof(int) * (wanted + 1)));
-    int kept = 0;
-    // The answer comes first where rounding has made another intent as probable, then ties go by class.
-    const auto before = [&](int a, int b) {
-      return p[a] > p[b] || (p[a] == p[b] && a == static_cast<int>(answer.best));
-    };
-    for (int k = 0; k < n; ++k) {  // insertion into the short list of the best
-      if (wanted == 0 || (kept == wanted && !before(k, order[kept - 1]))) continue;
-      int at = kept < wanted ? kept++ : kept - 1;
-      for (; at > 0 && before(k, order[at - 1]); --at) order[at] = order[at - 1];
-      order[at] = k;
-    }
-    for (int i = 0; i < kept; ++i)
-      push_probability(&state, label_text(answer.cached, order[i]), static_cast<double>(p[order[i]]));
+    const auto& model = model_of<retrain::IntentModel>(answer.cached);
+    retrain::ScoringScratch& scratch = scratch_of<retrain::IntentModel>(answer.cached);
+    guarded([&] {
+      model.Top(answer.best, static_cast<uint32_t>(top), scratch);
+      // Classes are numbered in the order of their labels' bytes.
+      std::sort(scratch.top.order.begin(), scratch.top.order.end(), [&model](uint32_t a, uint32_t b) {
+        const size_t x = model.label(a).size(), y = model.label(b).size();
+        return x != y ? x < y : a < b;
+      });
+    });
+    for (const uint32_t k : scratch.top.order)
+      push_probability(&state, server_of_utf8(model.label(k)), static_cast<double>(scratch.probabilities[k]));
   }
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }

@@ -26,11 +26,11 @@ static Numeric rounded(double probability) {
   return int64_div_fast_to_numeric(value, scale);
 }
 
-void push_probability(JsonbParseState** state, text* label, double probability) {
+void push_probability(JsonbParseState** state, std::string_view label, double probability) {
   JsonbValue key, value;
   key.type = jbvString;
-  key.val.string.val = VARDATA_ANY(label);
-  key.val.string.len = static_cast<int>(VARSIZE_ANY_EXHDR(label));
+  key.val.string.val = const_cast<char*>(label.data());  // read only
+  key.val.string.len = static_cast<int>(label.size());
   value.type = jbvNumeric;
   value.val.numeric = rounded(probability);
   pushJsonbValue(state, WJB_KEY, &key);

@@ -96,7 +96,7 @@ static Datum probabilities_jsonb(const retrain::TableModel& model, const double*
   JsonbParseState* state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
   for (uint32 k = 0; k < model.n_classes(); ++k)
-    push_probability(&state, text_of_utf8(model.label(k)), probabilities[k]);
+    push_probability(&state, server_of_utf8(model.label(k)), probabilities[k]);
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }
 

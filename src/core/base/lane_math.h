@@ -68,8 +68,10 @@ inline float LaneMax(const float* x, size_t n) noexcept {
   for (; k + kWidth <= n; k += kWidth)
     for (size_t l = 0; l < kWidth; ++l) top[l] = x[k + l] > top[l] ? x[k + l] : top[l];
   for (; k < n; ++k) top[0] = x[k] > top[0] ? x[k] : top[0];
-  for (size_t l = 1; l < kWidth; ++l) top[0] = top[l] > top[0] ? top[l] : top[0];
-  return top[0];
+  // A tree: three comparisons that wait for one another, not seven.
+  const auto larger = [](float a, float b) { return a > b ? a : b; };
+  return larger(larger(larger(top[0], top[4]), larger(top[1], top[5])),
+                larger(larger(top[2], top[6]), larger(top[3], top[7])));
 }
 
 // The sum of n values, eight partial sums at a time.

@@ -248,21 +248,7 @@ uint64_t IntentModel::NetworkOwnBytes() const noexcept {
 }
 
 uint32_t IntentModel::Best(const ScoringScratch& scratch) const {
-  const auto& margins = scratch.margins;
-  if (calibration_.kind == CalibrationKind::kSigmoid) {
-    // 1 / (1 + exp(z)) falls with z: no exp is needed to find the most probable class.
-    uint32_t best = 0;
-    float lowest = INFINITY;
-    for (uint32_t k = 0; k < n_classes_; ++k) {
-      const float z = calibration_.slope[k] * margins[k] + calibration_.intercept[k];
-      if (z < lowest) lowest = z, best = k;
-    }
-    return best;
-  }
-  const bool falling = calibration_.kind == CalibrationKind::kSoftmax && calibration_.inverse_temperature < 0;
-  const float top =
-      falling ? *std::min_element(margins.begin(), margins.begin() + n_classes_) : LaneMax(margins.data(), n_classes_);
-  return static_cast<uint32_t>(std::find(margins.begin(), margins.begin() + n_classes_, top) - margins.begin());
+  return MostProbable(calibration_, std::span(scratch.margins).first(n_classes_));
 }
 
 void IntentModel::Probabilities(ScoringScratch& scratch) const {

@@ -17,6 +17,7 @@
 #include "core/codec/bytes.h"
 #include "core/codec/container.h"
 #include "core/eval/novelty.h"
+#include "core/eval/top_classes.h"
 #include "core/intent/config.h"
 #include "core/linear/linear.h"
 #include "core/linear/weight_rows.h"
@@ -55,6 +56,7 @@ struct ScoringScratch final : PredictionScratch {
   double known_squares = 0;          // squared length of its weighted terms
   std::vector<float> margins;        // stride
   std::vector<float> probabilities;  // n_classes
+  TopClasses top;
   // Of models with networks: what the margins are blended from, both stride long.
   std::vector<float> classifier_margins, network_scores;
   NetworkScratch network;
@@ -122,6 +124,10 @@ class IntentModel final : public ServedModel {
   uint32_t Best(const ScoringScratch& scratch) const;
   // Fills scratch.probabilities from scratch.margins.
   void Probabilities(ScoringScratch& scratch) const;
+  // Fills scratch.top.order from scratch.probabilities; `best` is what Best() said.
+  void Top(uint32_t best, uint32_t wanted, ScoringScratch& scratch) const {
+    FindTopClasses(scratch.probabilities, best, wanted, scratch.top);
+  }
   // Of the message last scored.
   const std::optional<Novelty>& novelty() const noexcept { return novelty_; }
   NoveltyEvidence EvidenceOf(const ScoringScratch& scratch, float unseen_idf) const;

@@ -5,6 +5,7 @@
 #include "core/linear/calibration.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/clones.h"
 #include "core/base/lane_math.h"
@@ -27,6 +28,23 @@ RETRAIN_CLONES void ExpScaled(float top, float b, std::span<float> values) {
   for (float& value : values) value = LaneExp(b * (value - top));
 }
 
+// The class of the lowest slope * margin + intercept: its value is found without a question for each class, then its place.
+RETRAIN_CLONES size_t LowestLine(const float* slope, const float* intercept, std::span<const float> margins) {
+  constexpr size_t kChunk = 64;
+  float falling[kChunk];
+  float top = -INFINITY;
+  size_t best = 0;
+  for (size_t first = 0; first < margins.size(); first += kChunk) {
+    const size_t n = std::min(kChunk, margins.size() - first);
+    for (size_t k = 0; k < n; ++k) falling[k] = -(slope[first + k] * margins[first + k] + intercept[first + k]);
+    const float here = LaneMax(falling, n);
+    if (here <= top) continue;
+    top = here;
+    best = first + static_cast<size_t>(std::find(falling, falling + n, top) - falling);
+  }
+  return best;
+}
+
 RETRAIN_CLONES void Sigmoids(const float* slope, const float* intercept, std::span<float> values) {
   for (size_t k = 0; k < values.size(); ++k) {
     values[k] = 1.0f / (1.0f + LaneExp(slope[k] * values[k] + intercept[k]));
@@ -37,6 +55,16 @@ RETRAIN_CLONES void Sigmoids(const float* slope, const float* intercept, std::sp
 
 void LogSigmoids(const Calibration& calibration, std::span<float> margins) {
   LogSigmoids(calibration.slope.data(), calibration.intercept.data(), margins);
+}
+
+uint32_t MostProbable(const Calibration& calibration, std::span<const float> margins) {
+  // 1 / (1 + exp(z)) falls with z: no exp is needed to find the most probable class.
+  if (calibration.kind == CalibrationKind::kSigmoid)
+    return static_cast<uint32_t>(LowestLine(calibration.slope.data(), calibration.intercept.data(), margins));
+  const bool falling = calibration.kind == CalibrationKind::kSoftmax && calibration.inverse_temperature < 0;
+  const float top =
+      falling ? *std::min_element(margins.begin(), margins.end()) : LaneMax(margins.data(), margins.size());
+  return static_cast<uint32_t>(std::find(margins.begin(), margins.end(), top) - margins.begin());
 }
 
 void Calibrate(const Calibration& calibration, std::span<float> margins) {

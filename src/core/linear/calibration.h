@@ -49,6 +49,9 @@ double NegativeLogLikelihood(const Calibration& calibration, std::span<const flo
 // Turns n_classes margins into the logarithms of the calibration's sigmoids, in place; kSigmoid only.
 void LogSigmoids(const Calibration& calibration, std::span<float> margins);
 
+// The class that Calibrate() makes most probable, before rounding; the lowest where several are. n_classes > 0 margins.
+uint32_t MostProbable(const Calibration& calibration, std::span<const float> margins);
+
 // Turns n_classes margins into probabilities in place; they are in [0,1] and add up to 1 within rounding.
 void Calibrate(const Calibration& calibration, std::span<float> margins);
 
