@@ -56,6 +56,8 @@ select rfm('select client as customer_id, ''infinity''::timestamp as day, price 
 \echo :LAST_ERROR_SQLSTATE
 select rfm($$select 'a' as customer_id, -1 as recency_days, 1 as frequency, 1 as monetary$$);
 select rfm($$select 'a' as customer_id, 1 as recency_days, 1 as frequency, 1 as monetary from generate_series(1, 2)$$);
+select rfm($$select 'a' as customer_id, 1 as recency_days, 0.2 as frequency, 1 as monetary$$);
+\echo :LAST_ERROR_SQLSTATE
 select rfm('select 1; select 2');
 select rfm('delete from sales returning client as customer_id, day, price');
 select rfm('select * from nowhere');
@@ -84,6 +86,18 @@ select id, attempts, claimed_by from claim_notifications('three');
 update ai_notifications set attempts = 10 where id = 2;
 select complete_notification(2, 'still none'), complete_notification(3);
 select count(*) as open from claim_notifications('four');
+-- nor does it come back for ever when the worker dies each time before it says what came of it
+select retrain_push_notification('test', null, '{"n": 4}') as id;
+do $$ begin
+  for i in 1 .. 10 loop
+    perform claim_notifications('mortal');
+    update ai_notifications set claimed_until = now() - interval '1 second' where id = 4;
+  end loop;
+end $$;
+select retrain_push_notification('test', null, '{"n": 5}') as id;
+select id, attempts from claim_notifications('four', 1);
+select complete_notification(5) ->> 'status' as status;
+select status, attempts, last_error from ai_notifications where id = 4;
 select claim_notifications(null);
 select claim_notifications('x', 0);
 select claim_notifications('x', 1, 0);
@@ -99,6 +113,9 @@ select model_name, task, status, run_name ~ '^retrain_all_\d{8}_\d{6}$' as named
 select payload ->> 'report' ~ '^# Retraining report' as report, jsonb_array_length(payload -> 'runs') as runs from ai_notifications where kind = 'retrain_report';
 select retrain_all(array['talk']) ~ '1 models: 1 trained' as one;
 select retrain_all(array['nobody']);
+-- a number that no smaller type holds is in the report as well
+select count(*) from train_model('large', 'regression', 'select n, n % 5 as a, n % 7 * 1e90::double precision as y from generate_series(1, 300) n', 'y', 'ridge');
+select retrain_all(array['large']) ~ '\| rmse \d.\d+e\+90 \|' as large;
 -- who may train one model only leaves a report of that one
 create table steps as select n, n % 5 as a, n % 5 * 2 as y from generate_series(1, 200) n;
 create role regress_retrain_one;

@@ -177,6 +177,18 @@ from (values ('ana'), ('eva')) u (unit)
 cross join lateral predict_intent('mi factura', p_version_id => experiment_version('versions', assign_variant('versions', u.unit))) p;
 -- outside the experiment: the live version
 select predicted_intent from predict_intent('mi factura', p_version_id => experiment_version('versions', null));
+-- what it serves stays as long as it runs
+select drop_model_version(max(id)) from ai_model_metadata;
+\echo :LAST_ERROR_SQLSTATE
+update ai_models set keep_versions = 1 where model_name = 'default';
+do $$ begin
+  for i in 1 .. 3 loop perform train_intent_model(p_config => '{"preset": "classic"}', p_promote => 'always'); end loop;
+end $$;
+select count(*) as versions, count(*) filter (where m.id in (select unnest(e.version_ids) from ai_experiments e where e.name = 'versions')) as served
+from ai_model_metadata m;
+select (stop_experiment('versions')).stopped_at is not null as stopped;
+select deployed from train_intent_model(p_config => '{"preset": "classic"}', p_promote => 'always');
+select count(*) as versions from ai_model_metadata;
 select create_experiment('of another model', (select jsonb_build_array('a', jsonb_build_object('name', 'b', 'model_version_id', max(id)))
   from ai_model_metadata), p_model_name => 'precios');
 

@@ -180,6 +180,13 @@ static void add_purchase(HeapTuple tuple, TupleDesc desc, void* arg) {
               (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                errmsg("row " UINT64_FORMAT " of p_source is out of range", source->rows),
                errdetail("recency_days is %g, frequency is %g; both are counted from 0 up", recency, frequency)));
+    // Cut to a whole number, customers of less than one would all be alike.
+    if (frequency != std::floor(frequency))
+      ereport(ERROR,
+              (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+               errmsg("row " UINT64_FORMAT " of p_source has a part of a purchase in \"frequency\"", source->rows),
+               errdetail("it has %g; frequency is the number of purchases", frequency),
+               errhint("count the purchases, or give a row for each of them")));
     guarded([&] {
       source->table->AddKnown(customer, static_cast<int64>(recency), static_cast<int64>(frequency), monetary);
     });

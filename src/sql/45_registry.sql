@@ -193,7 +193,19 @@ begin
 end
 $function$;
 
--- Deletes what keep_versions no longer asks to keep: the oldest retired and rejected ones, never live or candidate.
+-- An experiment that serves a version and is not over; null: none does.
+create function @extschema@.retrain_experiment_of_version(p_version_id bigint) returns text
+  language sql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select min(e.name collate "C")
+  from @extschema@.ai_experiments e
+  where p_version_id = any (e.version_ids)
+    and @extschema@.retrain_experiment_status(e, clock_timestamp()) in ('scheduled', 'running')
+$function$;
+
+-- Deletes what keep_versions no longer asks to keep: the oldest retired and rejected ones, never live or candidate, nor those
+-- that an experiment serves.
 create function @extschema@.retrain_prune_versions(p_model_name text) returns bigint
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
@@ -213,7 +225,8 @@ begin
     from @extschema@.ai_model_versions o
     where o.model_name = p_model_name and o.status in ('retired', 'rejected')
     order by o.id desc
-    offset v_keep);
+    offset v_keep)
+    and @extschema@.retrain_experiment_of_version(v.id) is null;
   get diagnostics v_deleted = row_count;
   return v_deleted;
 end
@@ -362,10 +375,18 @@ create function @extschema@.drop_model_version(p_version_id bigint) returns json
 as $function$
 declare
   v_version record;
+  v_experiment text;
 begin
   v_version := @extschema@.retrain_get_version(p_version_id);
   perform @extschema@.retrain_require_level(v_version.model_name, 'admin');
   perform @extschema@.retrain_lock(v_version.model_name, 1);
+  v_experiment := @extschema@.retrain_experiment_of_version(p_version_id);
+  if v_experiment is not null then
+    raise exception 'model version % is served by an experiment', p_version_id
+      using errcode = 'object_in_use',
+        detail = format('Experiment "%s" of model "%s" gives it to its units.', v_experiment, v_version.model_name),
+        hint = 'Stop the experiment first: stop_experiment().';
+  end if;
   delete from @extschema@.ai_model_versions v where v.id = p_version_id and not v.is_active;
   if not found then
     -- Live, or gone while we waited for the lock: the first look tells which.

@@ -17,6 +17,14 @@ begin
 end
 $function$;
 
+-- How often a worker may try one.
+create function @extschema@.retrain_delivery_attempts() returns integer
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  select 10
+$function$;
+
 -- Hands the oldest undelivered ones to a worker; no two workers have the same one as long as the claim lasts.
 create function @extschema@.claim_notifications(
   p_worker text,
@@ -34,6 +42,16 @@ begin
   end if;
   perform @extschema@.retrain_check_count('p_limit', p_limit, 1, 1000);
   perform @extschema@.retrain_check_count('p_minutes', p_minutes, 1, 1440);
+  -- One whose worker has died every time would otherwise come back for ever.
+  update @extschema@.ai_notifications n
+  set status = 'failed', claimed_until = null,
+    last_error = format('claimed %s times, last by "%s", which did not say what came of it', n.attempts, n.claimed_by)
+  where n.id in (
+    select o.id
+    from @extschema@.ai_notifications o
+    where o.status = 'claimed' and o.claimed_until < clock_timestamp()
+      and o.attempts >= @extschema@.retrain_delivery_attempts()
+    for update skip locked);
   return query
   update @extschema@.ai_notifications n
   set status = 'claimed', claimed_by = p_worker, attempts = n.attempts + 1,
@@ -42,7 +60,8 @@ begin
     select o.id
     from @extschema@.ai_notifications o
     where (o.status = 'pending' and o.next_attempt_at <= clock_timestamp()
-        or o.status = 'claimed' and o.claimed_until < clock_timestamp())
+        or o.status = 'claimed' and o.claimed_until < clock_timestamp()
+          and o.attempts < @extschema@.retrain_delivery_attempts())
       and (p_kind is null or o.kind = p_kind)
     order by o.id
     limit p_limit
@@ -57,11 +76,10 @@ create function @extschema@.complete_notification(p_id bigint, p_error text defa
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  c_attempts constant integer := 10;
   v_row @extschema@.ai_notifications;
 begin
   update @extschema@.ai_notifications n
-  set status = case when p_error is null then 'delivered' when n.attempts >= c_attempts then 'failed' else 'pending' end,
+  set status = case when p_error is null then 'delivered' when n.attempts >= @extschema@.retrain_delivery_attempts() then 'failed' else 'pending' end,
     delivered_at = case when p_error is null then clock_timestamp() end,
     last_error = p_error,
     claimed_until = null,

@@ -418,20 +418,24 @@ create function @extschema@.stop_experiment(
 as $function$
 declare
   v_experiment @extschema@.ai_experiments := @extschema@.retrain_get_experiment(p_experiment, p_model_name);
-  v_status text := @extschema@.retrain_experiment_status(v_experiment, clock_timestamp());
+  v_stopped @extschema@.ai_experiments;
 begin
   perform @extschema@.retrain_require_level(v_experiment.model_name, 'trainer');
-  if v_status in ('stopped', 'ended') then
-    raise exception 'experiment "%" is over already', v_experiment.name
-      using errcode = 'object_not_in_prerequisite_state',
-        detail = format('It %s at %s.', v_status, coalesce(v_experiment.stopped_at, v_experiment.ends_at)),
-        hint = 'get_experiment_results() says what came of it; create_experiment() begins another one.';
-  end if;
+  -- Of several at once the first stops it; the others wait here, then find it stopped.
   update @extschema@.ai_experiments e
   set stopped_at = clock_timestamp(), stop_reason = p_reason
   where e.id = v_experiment.id
-  returning * into v_experiment;
-  return v_experiment;
+    and @extschema@.retrain_experiment_status(e, clock_timestamp()) in ('scheduled', 'running')
+  returning * into v_stopped;
+  if not found then
+    v_experiment := @extschema@.retrain_get_experiment(p_experiment, p_model_name);
+    raise exception 'experiment "%" is over already', v_experiment.name
+      using errcode = 'object_not_in_prerequisite_state',
+        detail = format('It %s at %s.', @extschema@.retrain_experiment_status(v_experiment, clock_timestamp()),
+          coalesce(v_experiment.stopped_at, v_experiment.ends_at)),
+        hint = 'get_experiment_results() says what came of it; create_experiment() begins another one.';
+  end if;
+  return v_stopped;
 end
 $function$;
 

@@ -4,8 +4,8 @@
 create function @extschema@.retrain_run_score(
   p_run @extschema@.ai_training_runs,
   out measure text,
-  out value real,
-  out baseline real)
+  out value double precision,
+  out baseline double precision)
   language plpgsql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -16,8 +16,8 @@ begin
     value := p_run.intent_f1_score;
     baseline := p_run.baseline_f1_score;
   else
-    value := (coalesce(p_run.gate #> array['candidate', measure], p_run.metrics -> measure) #>> '{}')::real;
-    baseline := (p_run.gate #>> array['live', measure])::real;
+    value := (coalesce(p_run.gate #> array['candidate', measure], p_run.metrics -> measure) #>> '{}')::double precision;
+    baseline := (p_run.gate #>> array['live', measure])::double precision;
   end if;
 end
 $function$;
@@ -38,8 +38,8 @@ begin
   from @extschema@.ai_training_runs r
   where r.id = any (p_runs);
   select jsonb_agg(jsonb_build_array(r.model_name, r.task, r.status,
-      case when s.value is not null then s.measure || ' ' || round(s.value::numeric, 4) end,
-      round(s.baseline::numeric, 4), case when r.deployed then 'yes' else 'no' end,
+      case when s.value is not null then s.measure || ' ' || @extschema@.retrain_report_number(to_jsonb(s.value)) end,
+      @extschema@.retrain_report_number(to_jsonb(s.baseline)), case when r.deployed then 'yes' else 'no' end,
       round(r.duration_seconds::numeric, 1)) order by array_position(p_runs, r.id))
   into v_summary
   from @extschema@.ai_training_runs r

@@ -35,7 +35,7 @@ comment on column @extschema@.ai_models.label_source is
   'all, or reviewed: only what a person has confirmed or corrected is learnt.';
 comment on column @extschema@.ai_models.human_weight is 'Weight of a row that a person corrected.';
 comment on column @extschema@.ai_models.keep_versions is
-  'Retired and rejected versions kept after a training; null keeps all. Live and candidate ones always stay.';
+  'Retired and rejected versions kept after a training; null keeps all. Live and candidate ones always stay, and those that a scheduled or running experiment serves.';
 comment on column @extschema@.ai_models.enabled is 'Whether retraining by itself is on.';
 
 comment on table @extschema@.ai_training_data is 'One row per recorded message, with its review.';
@@ -162,7 +162,7 @@ comment on function @extschema@.rollback_model(text, integer) is
   'Returns to the version that was live p_steps before. A second rollback goes further back, not forth.';
 comment on function @extschema@.model_live_at(text, timestamptz) is
   'Which version was live at p_at (null: now), and until when. No row when none was.';
-comment on function @extschema@.drop_model_version(bigint) is 'Deletes a version that is not live.';
+comment on function @extschema@.drop_model_version(bigint) is 'Deletes a version that is not live and that no experiment serves.';
 comment on function @extschema@.export_model(bigint) is 'The bytes of a version, for import_model() elsewhere.';
 comment on function @extschema@.import_model(bytea, text) is
   'Adds exported bytes as a candidate version, after checking them, and returns its id. promote_model() makes it live.';
@@ -235,6 +235,8 @@ comment on function @extschema@.retrain_insert_version(text, uuid, bytea, text, 
 comment on function @extschema@.retrain_set_live(text, bigint, text, text, text) is
   'Internal: makes a version live and writes the history.';
 comment on function @extschema@.retrain_prune_versions(text) is 'Internal: applies keep_versions.';
+comment on function @extschema@.retrain_experiment_of_version(bigint) is
+  'Internal: an experiment that serves a version and is not over; null: none does.';
 comment on function @extschema@.retrain_report_table(jsonb, jsonb, text) is 'Internal: a table of training_report().';
 comment on function @extschema@.retrain_report_measure(jsonb, text) is 'Internal: a measure of training_report().';
 comment on function @extschema@.retrain_report_number(jsonb) is 'Internal: a number of training_report().';

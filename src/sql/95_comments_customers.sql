@@ -31,6 +31,7 @@ comment on function @extschema@.schedule_purchase_alert(text, text, text, real, 
 comment on function @extschema@.retrain_positive_label(text, jsonb, text) is
   'Internal: which class of a model of two stands for yes.';
 comment on function @extschema@.retrain_risk_of(real) is 'Internal: the level of a probability.';
+comment on function @extschema@.retrain_delivery_attempts() is 'Internal: how often a worker may try a notification.';
 comment on function @extschema@.retrain_push_notification(text, text, jsonb) is 'Internal: writes a notification.';
 comment on function @extschema@.retrain_class_alert(text, text, text, real, integer, text) is
   'Internal: what the alerts of customers share.';

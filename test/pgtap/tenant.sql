@@ -246,6 +246,8 @@ insert into calls values
   ('retrain_progress', 'retrain_progress()'),
   ('retrain_policy', 'retrain_policy([model])'),
   ('retrain_prune_versions', 'retrain_prune_versions([model])'),
+  ('retrain_experiment_of_version', 'retrain_experiment_of_version([version])'),
+  ('retrain_delivery_attempts', 'retrain_delivery_attempts()'),
   ('retrain_purge_job_runs', 'retrain_purge_job_runs()'),
   ('retrain_report_measure', 'retrain_report_measure(''{"rows": 1}'', ''rows'')'),
   ('retrain_report_number', 'retrain_report_number(''1'')'),
