@@ -73,8 +73,10 @@ create table @extschema@.ai_forgotten_users (
 create index ai_forgotten_users_model_idx on @extschema@.ai_forgotten_users (model_name, created_at desc);
 
 -- A text that was rejected once does not come back for review. A duplicate was rejected for another row's sake: its text is
--- as good as before.
-create index ai_training_data_rejected_idx on @extschema@.ai_training_data (model_name, text_key)
+-- as good as before. Searches by text name the model with "is not distinct from" and end in "offset 0": of a model that is not in
+-- the statistics yet the planner expects one row, takes every way of finding its rows for as cheap as any, and would look at all
+-- of them for each. So the text is all that it can search by, row by row.
+create index ai_training_data_rejected_idx on @extschema@.ai_training_data (text_key, model_name)
   where dataset_status = 'rejected' and duplicate_of is null;
 
 -- The duplicates of a row, which may come back when it is deleted.

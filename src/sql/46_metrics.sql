@@ -141,7 +141,7 @@ begin
       cross join lateral (
         select count(*) as messages
         from @extschema@.ai_training_data d
-        where d.text_key = r.text_key and d.model_name = p_model_name
+        where d.text_key = r.text_key and d.model_name is not distinct from p_model_name
           and d.created_at >= v_from and d.created_at < v_now
           and d.dataset_status = 'pending' and not d.corrected_by_human and d.intent_correct is null) w),
     'reviewed', t.reviewed,

@@ -65,9 +65,10 @@ begin
       and d.dataset_status = 'used_in_training' and not d.corrected_by_human and d.intent_correct is null
       and not exists (
         select from @extschema@.ai_training_data r
-        where r.model_name = d.model_name and r.text_key = d.text_key
+        where r.text_key = d.text_key and r.model_name is not distinct from d.model_name
           and (r.dataset_status = 'rejected' and r.duplicate_of is null
-            or r.corrected_by_human and r.correct_intent is not null))
+            or r.corrected_by_human and r.correct_intent is not null)
+        offset 0)
     order by d.created_at desc
     limit p_limit
   ), placed as (
@@ -267,7 +268,17 @@ begin
     select l.training_data_id
     from @extschema@.ai_review_leases l
     where l.model_name = p_model_name and l.reviewer = p_reviewer and l.expires_at > v_at
-      and exists (select from @extschema@.v_pending_review v where v.id = l.training_data_id)
+      -- Not the view: its order keeps it apart, so that it would be computed anew for every lease.
+      and exists (
+        select from @extschema@.ai_training_data d
+        where d.id = l.training_data_id and d.model_name is not distinct from l.model_name and d.dataset_status = 'pending'
+          and not d.corrected_by_human and d.intent_correct is null
+          and not exists (
+            select from @extschema@.ai_training_data r
+            where r.text_key = d.text_key and r.model_name is not distinct from d.model_name
+              and r.dataset_status = 'rejected' and r.duplicate_of is null
+            offset 0)
+        offset 0)
     order by l.leased_at
     limit p_limit
     for update of l skip locked
@@ -293,11 +304,13 @@ begin
         and d.intent_correct is null
         and not exists (
           select from @extschema@.ai_training_data r
-          where r.model_name = d.model_name and r.text_key = d.text_key and r.dataset_status = 'rejected'
-            and r.duplicate_of is null)
+          where r.text_key = d.text_key and r.model_name is not distinct from d.model_name
+            and r.dataset_status = 'rejected' and r.duplicate_of is null
+          offset 0)
         and not exists (
           select from @extschema@.ai_review_leases l
-          where l.training_data_id = d.id and l.model_name = d.model_name and l.expires_at > v_at)
+          where l.training_data_id = d.id and l.model_name is not distinct from d.model_name and l.expires_at > v_at
+          offset 0)
       order by d.confidence_score asc nulls first, d.created_at desc
       limit p_limit - cardinality(v_claimed)
       for update of d skip locked) c;

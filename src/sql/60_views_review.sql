@@ -27,8 +27,9 @@ where d.dataset_status = 'pending'
   and d.intent_correct is null
   and not exists (
     select from @extschema@.ai_training_data r
-    where r.model_name = d.model_name and r.text_key = d.text_key and r.dataset_status = 'rejected'
-      and r.duplicate_of is null)
+    where r.text_key = d.text_key and r.model_name is not distinct from d.model_name
+      and r.dataset_status = 'rejected' and r.duplicate_of is null
+    offset 0)
   and ((select @extschema@.retrain_unrestricted())
     or d.model_name = any (array(
       select s.model_name from @extschema@.ai_access_scope s where s.level = 'reader')))
