@@ -259,6 +259,13 @@ select verify_model(max(id)) from ai_model_metadata where model_name = 'given';
 \echo :LAST_ERROR_SQLSTATE
 select retrain_train_again('given', 'again');
 \echo :LAST_ERROR_SQLSTATE
+-- who trains deletes what keep_versions would, and no candidate
+set role regress_retrain_giver;
+select status from train_intent_model('given', p_promote => 'never', p_source =>
+  'select md5(n::text) || '' text '' || n % 2 as text, ''i'' || n % 2 as intent from generate_series(1, 80) n');
+with gone as (delete from ai_model_versions where model_name = 'given' returning id) select count(*) as deleted from gone;
+select status, is_active from ai_model_metadata where model_name = 'given' order by id;
+reset role;
 -- nor are holidays that another role writes into the run of a forecast
 select model_version_id as days from train_forecast('own', 'select ''2024-01-01''::date + n as ds, n % 7 as y from generate_series(1, 60) n') \gset
 select verify_model(:days) -> 'matches' as matches;

@@ -120,12 +120,17 @@ insert into ai_training_data (user_message, detected_intent, correct_intent, int
   ('4 not reviewed', 'a', null, null, 'pending'),
   ('5 known wrong, right unknown', 'a', null, false, 'reviewed'),
   ('6 approved as it is', 'a', null, null, 'approved'),
-  ('7 nothing to approve', null, null, null, 'approved');
+  ('7 nothing to approve', null, null, null, 'approved'),
+  ('8 confirmed', 'a', null, true, 'reviewed'),
+  ('9 confirmed anew', 'a', null, true, 'reviewed');
 select user_message, detected_intent, correct_intent, intent_correct from ai_training_data order by user_message;
 create temporary table before as select id, updated_at from ai_training_data;
 update ai_training_data set correct_intent = 'a' where user_message like '2%';
 update ai_training_data set detected_intent = 'z' where user_message like '1%';
 update ai_training_data set correct_intent = null where user_message like '3%';
+-- what was confirmed is not what the row says any more; an approved row is right as it is
+update ai_training_data set detected_intent = 'z' where user_message ~ '^[68]';
+update ai_training_data set detected_intent = 'z', intent_correct = false where user_message like '9%';
 select d.user_message, d.detected_intent, d.correct_intent, d.intent_correct, d.updated_at > b.updated_at as touched
 from ai_training_data d join before b using (id) order by d.user_message;
 

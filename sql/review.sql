@@ -104,6 +104,11 @@ select count(*), bool_and(score between 0 and ln(3) + 0.001) as sane,
 from get_review_queue(10, 'entropy') with ordinality q (id, m, d, a, c, cat, at, predicted, confidence, score, place);
 select user_message, detected_intent, predicted_intent from get_review_queue(10, 'disagreement');
 select user_message, score from get_review_queue(1, 'novelty');
+-- signs alone are nothing new
+insert into ai_training_data (user_message, detected_intent) values ('???', 'greeting'), ('¡¡!!', 'greeting');
+select user_message, score from get_review_queue(100, 'novelty') where user_message !~ '[[:alpha:]]';
+select score > 0 as of_words from get_review_queue(1, 'novelty');
+delete from ai_training_data where user_message !~ '[[:alpha:]]';
 select count(*) from get_review_queue(0);
 select get_review_queue(-1);
 \echo :LAST_ERROR_SQLSTATE

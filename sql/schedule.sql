@@ -160,6 +160,23 @@ select model_name from ai_retraining_health;
 reset role;
 select due, reason from due('q');
 select count(*) from retrain_if_due('q');
+-- the very same query is the caller's once the caller gives it
+select status from train_intent_model('q', p_source => (select source from ai_models where model_name = 'q'));
+select source_set_by = current_user as mine from ai_models where model_name = 'q';
+select due, reason ~ 'given by' as of_another from due('q');
+create table lengths as select n, n % 10 as rest from generate_series(1, 200) n;
+grant select on lengths to regress_retrain_t;
+select status from train_model('lengths', 'regression', 'select * from lengths', 'n', 'ridge');
+select grant_retrain_access('regress_retrain_t', 'trainer', 'lengths') ->> 'success' as ok;
+set role regress_retrain_t;
+select status from train_model('lengths', 'regression');
+\echo :LAST_ERROR_SQLSTATE
+select status from train_model('lengths', 'regression', 'select * from lengths');
+select status from train_model('lengths', 'regression');
+reset role;
+select source_set_by, source from ai_models where model_name = 'lengths';
+drop owned by regress_retrain_t;
+drop table lengths;
 update ai_models set source = 'select * from no_such_table' where model_name = 'q';
 select due, reason from due('q');
 select status, error_message from retrain_if_due('q');

@@ -233,6 +233,19 @@ reset pg_retrain.training_memory;
 \set VERBOSITY default
 select count(*) from ai_training_runs where status = 'running' or model_name = 'large';
 
+-- a row that is dated ahead is learnt like any other, and verifying finds it
+select record_messages('ahead', '{alpha,beta}', 1, 30);
+update ai_training_data set created_at = now() + interval '1 day' where model_name = 'ahead' and user_message = 'alpha please, number 1';
+select deployed from train_intent_model('ahead');
+select record_messages('ahead', '{alpha,beta}', 31, 32);
+select verify_model(max(id)) ->> 'matches' as matches from ai_model_metadata where model_name = 'ahead';
+
+-- a model's own guess is learnt once a person has reviewed it, by whatever column says so
+insert into ai_training_data (model_name, user_message, detected_intent, model_version_id, dataset_status, intent_correct)
+select 'ahead', 'own guess ' || n, 'alpha', 1, (array['pending', 'reviewed', 'approved', 'pending'])[n], case n when 4 then true end
+from generate_series(1, 4) n;
+select user_message from ai_labelled_data where model_name = 'ahead' and user_message ~ '^own' order by 1;
+
 drop function record_messages, heavier, heavier_people, digest_of;
 drop table lessons;
 drop extension pg_retrain;

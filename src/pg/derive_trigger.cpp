@@ -152,12 +152,15 @@ Datum retrain_training_data_before_write(PG_FUNCTION_ARGS) {
     const bool right = !differ(table, numbers, kDetectedIntent, &row, kCorrectIntent, &row);
     if (row.nulls[kIntentCorrect] || DatumGetBool(row.values[kIntentCorrect]) != right)
       set(kIntentCorrect, BoolGetDatum(right), false);
-  } else if (row.nulls[kIntentCorrect]) {
+  } else {
+    // The correction was taken back, or what was said to be right is no longer what the row says: it is unreviewed again.
+    const bool undone = update && (!before.nulls[kCorrectIntent] || changed(kDetectedIntent));
+    if (undone && !row.nulls[kIntentCorrect] && !changed(kIntentCorrect))
+      set(kIntentCorrect, static_cast<Datum>(0), true);
+  }
+  if (row.nulls[kCorrectIntent] && row.nulls[kIntentCorrect]) {
     if (is_word(&row, kDatasetStatus, "approved") && !row.nulls[kDetectedIntent])
       set(kIntentCorrect, BoolGetDatum(true), false);
-  } else if (update && !before.nulls[kCorrectIntent] && !changed(kIntentCorrect)) {
-    // The correction was taken back: the row is unreviewed again.
-    set(kIntentCorrect, static_cast<Datum>(0), true);
   }
   if (update) {
     const Datum now = TimestampTzGetDatum(GetCurrentTimestamp());

@@ -91,7 +91,8 @@ create index ai_training_data_correction_idx on @extschema@.ai_training_data (mo
 -- What no training has learnt yet: should_retrain() counts it. No index has a column that judging an answer changes, so
 -- that the update stays inside the row's page (HOT).
 create index ai_training_data_new_idx on @extschema@.ai_training_data (model_name, split, label_changed_at)
-  where included_in_training_run is null and (model_version_id is null or intent_correct is not null);
+  where included_in_training_run is null
+    and (model_version_id is null or intent_correct is not null or dataset_status in ('reviewed', 'approved'));
 
 create index ai_training_data_corrected_idx on @extschema@.ai_training_data (model_name, corrected_at)
   where corrected_at is not null;

@@ -183,6 +183,7 @@ as $function$
     ('function', 'retrain_insert_version', 'execute', null, array['trainer']),
     ('function', 'retrain_set_live', 'execute', null, array['trainer']),
     ('function', 'retrain_prune_versions', 'execute', null, array['trainer']),
+    ('function', 'retrain_give_again', 'execute', null, array['trainer']),
     ('function', 'retrain_experiment_of_version', 'execute', null, array['trainer', 'admin']),
     ('function', 'retrain_get_version', 'execute', null, array['trainer']),
     ('function', 'retrain_if_due', 'execute', null, array['trainer']),

@@ -122,8 +122,13 @@ $function$;
 
 -- The training dataset as one self-contained query, for the trainer's cursor. Ordered by text, the row that decides
 -- a text's label first: a person's before a machine's, then what a person has confirmed, then the newest label. Rows without
--- a split, one that has just come or that somebody was changing when the others got theirs, are left out unless asked for.
-create function @extschema@.retrain_rows_query(p_model_name text, p_unsplit boolean default false) returns text
+-- a split, one that has just come or that somebody was changing when the others got theirs, are left out unless asked for. p_until:
+-- rows that came later are left out, which a row's own date alone does not say: some are dated ahead.
+create function @extschema@.retrain_rows_query(
+  p_model_name text,
+  p_unsplit boolean default false,
+  p_until timestamptz default null
+) returns text
   language plpgsql stable parallel safe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -131,9 +136,11 @@ begin
   return format(
     'select d.user_message as text, d.intent, 1::pg_catalog.float8 as weight, d.split, d.created_at, d.human, d.reviewed, '
     'd.labelled_at '
-    'from %s d where d.model_name operator(pg_catalog.=) %L%s '
+    'from %s d where d.model_name operator(pg_catalog.=) %L%s%s '
     'order by d.text_key, d.human desc, d.reviewed desc, d.labelled_at desc, d.created_at desc, d.id',
     pg_typeof(null::@extschema@.ai_labelled_data), p_model_name,
-    case when p_unsplit then '' else ' and d.split is not null' end);
+    case when p_unsplit then '' else ' and d.split is not null' end,
+    case when p_until is null then '' else format(' and (d.created_at operator(pg_catalog.<=) %1$L::pg_catalog.timestamptz '
+      'or d.label_changed_at operator(pg_catalog.<=) %1$L::pg_catalog.timestamptz)', p_until) end);
 end
 $function$;

@@ -92,7 +92,7 @@ begin
   where v.id = v_run.model_version_id;
 
   v_parts := array[
-    case p_format when 'markdown' then '# ' else '' end || 'Training report: ' || v_run.run_name,
+    case p_format when 'markdown' then '# ' else '' end || 'Training report: ' || regexp_replace(v_run.run_name, '[[:space:]]+', ' ', 'g'),
     @extschema@.retrain_report_table('["", "value"]', jsonb_build_array(
       jsonb_build_array('model', v_run.model_name),
       jsonb_build_array('version', v_version),

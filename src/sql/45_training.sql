@@ -75,6 +75,17 @@ begin
 end
 $function$;
 
+-- Where another role gave the very same query: it is forgotten, with that role's holidays, so that writing it makes the caller
+-- the one who gave it.
+create function @extschema@.retrain_give_again(p_model_name text, p_source text) returns void
+  language sql volatile parallel unsafe
+  set search_path = pg_catalog, pg_temp
+as $function$
+  update @extschema@.ai_models m
+  set source = null, config = m.config - 'holidays'
+  where m.model_name = p_model_name and m.source = p_source and m.source_set_by is distinct from current_user
+$function$;
+
 -- What a model that is not of intents is trained from, as its next training says it: null keeps what is stored. A source
 -- that another role gave is never run in its place. A model that has never been trained takes the task asked for. Another
 -- target or algorithm than the live version's is stored when a version of it goes live, its query with it.
@@ -129,6 +140,7 @@ begin
     set config = @extschema@.retrain_config_for(m.config, m.algorithm, p_algorithm)
     where m.model_name = p_model_name;
   end if;
+  perform @extschema@.retrain_give_again(p_model_name, p_source);
   update @extschema@.ai_models m
   set task = v_model.task,
     source = coalesce(p_source, m.source),
@@ -173,7 +185,7 @@ create function @extschema@.retrain_begin_run(
   set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_started timestamptz := clock_timestamp();
+  v_started timestamptz;
   v_config jsonb := coalesce(p_config, '{}');
   v_model @extschema@.ai_models;
   v_seen refcursor;
@@ -197,11 +209,14 @@ begin
   perform @extschema@.retrain_lock(p_model_name, 0);
   perform @extschema@.retrain_lock(p_model_name, 3);
 
-  -- Statements from here on see what the training that we waited for has committed.
+  -- Statements from here on see what the training that we waited for has committed, and the run begins here: what came while it
+  -- waited is among its rows.
+  v_started := clock_timestamp();
   insert into @extschema@.ai_models (model_name, task, config, source, target, algorithm)
   values (p_model_name, coalesce(p_task, 'intent'), v_config, p_source, p_target, p_algorithm)
   on conflict do nothing;
   if not found and coalesce(p_task, 'intent') = 'intent' then
+    perform @extschema@.retrain_give_again(p_model_name, p_source);
     update @extschema@.ai_models m
     set source = p_source, config = m.config - 'holidays'
     where m.model_name = p_model_name and m.source is distinct from p_source and m.task = 'intent';

@@ -75,9 +75,7 @@ begin
   effective_config := v_run.model_config;
   source := v_run.source;
   if task = 'intent' then
-    -- Rows that came after the run are not part of it.
-    rows_query := format('select q.* from (%s) q where q.created_at operator(pg_catalog.<=) %L::pg_catalog.timestamptz',
-      @extschema@.retrain_rows_query(v_version.model_name), v_run.started_at);
+    rows_query := @extschema@.retrain_rows_query(v_version.model_name, p_until => v_run.started_at);
   else
     rows_query := source;
     -- The model's own may be others by now.

@@ -185,7 +185,8 @@ begin
           where t.p > 0)
         when 'least_confidence' then d.confidence_score
         when 'disagreement' then p.confidence
-        else n.share end as value
+        -- Without a word nothing in it is new.
+        else coalesce(n.share, 0) end as value
     from @extschema@.retrain_predict_texts(v_messages, p_model_name, c_top) with ordinality as
       p (message, predicted_intent, confidence, top_intents, decision, is_uncertain, model_version, model_trained,
         decision_source, uncertain_reason, familiarity, place)

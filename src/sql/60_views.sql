@@ -64,7 +64,7 @@ where d.dataset_status <> 'rejected'
   -- marked wrong, and nobody has said what is right
   and (d.correct_intent is not null or d.intent_correct is distinct from false)
   -- the model's own guess, which nobody has confirmed
-  and (d.model_version_id is null or d.intent_correct is not null)
+  and (d.model_version_id is null or d.intent_correct is not null or d.dataset_status in ('reviewed', 'approved'))
   and (m.label_source is distinct from 'reviewed'
     or d.corrected_by_human or d.intent_correct is not null or d.dataset_status in ('reviewed', 'approved'))
   and ((select @extschema@.retrain_unrestricted())

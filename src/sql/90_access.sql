@@ -82,9 +82,14 @@ create policy ai_model_versions_insert on @extschema@.ai_model_versions for inse
 create policy ai_model_versions_update on @extschema@.ai_model_versions for update
   using (model_name = any (array(
     select s.model_name from @extschema@.ai_access_scope s where s.level = 'trainer')));
+-- What keep_versions may delete, which whoever trains applies, and who is admin the rest.
 create policy ai_model_versions_delete on @extschema@.ai_model_versions for delete
-  using (not is_active and model_name = any (array(
-    select s.model_name from @extschema@.ai_access_scope s where s.level = 'trainer')));
+  using (not is_active
+    and model_name = any (array(
+      select s.model_name from @extschema@.ai_access_scope s where s.level = 'trainer'))
+    and (status in ('retired', 'rejected')
+      or model_name = any (array(
+        select s.model_name from @extschema@.ai_access_scope s where s.level = 'admin'))));
 
 create policy ai_model_deployments_select on @extschema@.ai_model_deployments for select
   using (model_name = any (array(

@@ -228,12 +228,14 @@ comment on function @extschema@.retrain_assign_splits(text) is
   'Internal: gives labelled rows without a split theirs.';
 comment on function @extschema@.retrain_mark_rows(text, uuid, timestamptz) is
   'Internal: marks the rows that a run learnt from.';
-comment on function @extschema@.retrain_rows_query(text, boolean) is 'Internal: the training dataset of a model as a query.';
+comment on function @extschema@.retrain_rows_query(text, boolean, timestamptz) is 'Internal: the training dataset of a model as a query.';
 comment on function @extschema@.retrain_next_version(text) is 'Internal: an unused version name.';
 comment on function @extschema@.retrain_insert_version(text, uuid, bytea, text, jsonb, bytea) is
   'Internal: adds a version.';
 comment on function @extschema@.retrain_set_live(text, bigint, text, text, text) is
   'Internal: makes a version live and writes the history.';
+comment on function @extschema@.retrain_give_again(text, text) is
+  'Internal: forgets a query that another role gave, before the caller gives the same one.';
 comment on function @extschema@.retrain_prune_versions(text) is 'Internal: applies keep_versions.';
 comment on function @extschema@.retrain_experiment_of_version(bigint) is
   'Internal: an experiment that serves a version and is not over; null: none does.';

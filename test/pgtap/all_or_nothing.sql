@@ -36,6 +36,7 @@ select train_intent_model('m', p_config => '{"preset": "classic", "seed": 4}', p
 select retrain_begin_run('m', 'full', 'half way', '{}', null, null);
 close all;
 update ai_models set keep_versions = 1, auto_retrain_threshold = 1 where model_name = 'm';
+insert into ai_models (model_name, source, source_set_by) values ('given', 'select 1', 'all_or_nothing');
 -- New rows since the trainings, some of them duplicates, and one that is out for review.
 insert into ai_training_data (user_message, detected_intent, user_id, conversation_id, model_name, dataset_status)
 select format('order now, number %s', i % 5), 'one', 'somebody', 'talk 1', 'm', 'pending' from generate_series(1, 10) i;
@@ -152,6 +153,7 @@ insert into good values
   ('retrain_next_version', null),
   ('retrain_notify', null),
   ('retrain_progress', null),
+  ('retrain_give_again', 'retrain_give_again(''given'', ''select 1'')'),
   ('retrain_prune_versions', 'retrain_prune_versions(''m'')'),
   ('retrain_purge_job_runs', null),
   ('retrain_schedule_job', null),
@@ -257,6 +259,7 @@ insert into bad values
   ('retrain_next_version', null),
   ('retrain_notify', 'retrain_notify(repeat(''x'', 8000), ''m'', null)'),
   ('retrain_progress', null),
+  ('retrain_give_again', null),
   ('retrain_prune_versions', null),
   ('retrain_purge_job_runs', null),
   ('retrain_schedule_job', 'retrain_schedule_job(''pg_retrain/x'', ''never'', ''select 1'')'),

@@ -246,6 +246,7 @@ insert into calls values
   ('retrain_progress', 'retrain_progress()'),
   ('retrain_policy', 'retrain_policy([model])'),
   ('retrain_prune_versions', 'retrain_prune_versions([model])'),
+  ('retrain_give_again', 'retrain_give_again([model], (select source from ai_models where model_name = [model]))'),
   ('retrain_experiment_of_version', 'retrain_experiment_of_version([version])'),
   ('retrain_delivery_attempts', 'retrain_delivery_attempts()'),
   ('retrain_purge_job_runs', 'retrain_purge_job_runs()'),
