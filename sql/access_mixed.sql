@@ -93,6 +93,34 @@ select create_metrics_snapshot('daily', 'nowhere');
 \set VERBOSITY terse
 reset role;
 
+-- Columns are those of all levels together: what a person says of a message is the reviewer's of its model all the same.
+set role regress_retrain_records;
+begin;
+update ai_training_data set correct_intent = 'two', corrected_by_human = true where model_name = 'low' and user_message = 'a new order thing';
+\echo :LAST_ERROR_SQLSTATE
+rollback;
+begin;
+update ai_training_data set dataset_status = 'rejected' where model_name = 'low' and user_message = 'a new order thing';
+rollback;
+begin;
+update ai_training_data set intent_correct = true where model_name = 'low' and user_message = 'a new order thing';
+rollback;
+begin;
+insert into ai_training_data (user_message, correct_intent, corrected_by_human, model_name) values ('another', 'two', true, 'low');
+\echo :LAST_ERROR_SQLSTATE
+rollback;
+begin;
+insert into ai_training_data (user_message, detected_intent, dataset_status, model_name) values ('another', 'two', 'approved', 'low');
+rollback;
+-- the recorder's own columns, and those of the model on which it is more
+update ai_training_data set quality_score = 0.5 where model_name = 'low' and user_message = 'a new order thing' returning quality_score;
+insert into ai_training_data (user_message, detected_intent, model_name) values ('another', 'two', 'low') returning dataset_status;
+update ai_training_data set correct_intent = 'two', corrected_by_human = true where model_name = 'high' and user_message = 'order please, number 3'
+returning intent_correct;
+insert into ai_training_data (user_message, correct_intent, corrected_by_human, model_name) values ('another', 'two', true, 'high')
+returning corrected_by_human;
+reset role;
+
 select revoke_retrain_access(r) ->> 'revoked' from unnest(array['regress_retrain_reads', 'regress_retrain_records', 'regress_retrain_trains']) r;
 drop role regress_retrain_reads, regress_retrain_records, regress_retrain_trains;
 drop table calls;

@@ -358,6 +358,7 @@ as $function$
 
     -- fired by triggers, which ask nobody for the right
     ('function', 'retrain_training_data_before_write', 'execute', null, '{}'),
+    ('function', 'retrain_check_labeller', 'execute', null, '{}'),
     ('function', 'retrain_training_data_after_delete', 'execute', null, '{}'),
     ('function', 'retrain_training_data_after_truncate', 'execute', null, '{}'),
     ('function', 'retrain_shipped_rule_before_change', 'execute', null, '{}'),

@@ -38,6 +38,18 @@ begin
 end
 $function$;
 
+-- A label that a person gives is a reviewer's of that model: columns are granted for all models at once, and a recorder of one
+-- that is a reviewer of another has them.
+create function @extschema@.retrain_check_labeller() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $function$
+begin
+  perform @extschema@.retrain_require_level(new.model_name, 'reviewer');
+  return new;
+end
+$function$;
+
 -- The end of a policy's condition: what nothing before it has allowed is refused with the words above. True of no row.
 create function @extschema@.retrain_refuse_level(p_model_name text, p_level text) returns boolean
   language plpgsql stable parallel safe cost 10000

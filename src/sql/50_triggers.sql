@@ -16,6 +16,17 @@ create trigger ai_training_data_derive
   before insert or update on @extschema@.ai_training_data
   for each row execute function @extschema@.retrain_training_data_before_write();
 
+-- After the one above, whose word about intent_correct counts. A training's mark is no label.
+create trigger ai_training_data_labelled
+  before update on @extschema@.ai_training_data
+  for each row
+  when (new.correct_intent is distinct from old.correct_intent
+    or new.corrected_by_human is distinct from old.corrected_by_human
+    or new.intent_correct is distinct from old.intent_correct
+    or new.dataset_status is distinct from old.dataset_status
+      and new.dataset_status in ('reviewed', 'approved', 'rejected'))
+  execute function @extschema@.retrain_check_labeller();
+
 create trigger ai_training_data_delete
   after delete on @extschema@.ai_training_data
   referencing old table as deleted_rows

@@ -43,9 +43,15 @@ create policy ai_training_data_select on @extschema@.ai_training_data for select
   using (model_name = any (array(
     select s.model_name from @extschema@.ai_access_scope s where s.level in ('reader', 'recorder'))));
 create policy ai_training_data_insert on @extschema@.ai_training_data for insert
-  with check (model_name = any (array(
-      select s.model_name from @extschema@.ai_access_scope s where s.level = 'recorder'))
-    or @extschema@.retrain_refuse_level(model_name, 'recorder'));
+  with check ((model_name = any (array(
+        select s.model_name from @extschema@.ai_access_scope s where s.level = 'recorder'))
+      or @extschema@.retrain_refuse_level(model_name, 'recorder'))
+    -- A label that a person gives: retrain_check_labeller() says why that is not left to the columns.
+    and (correct_intent is null and not corrected_by_human and intent_correct is null
+        and dataset_status not in ('reviewed', 'approved', 'rejected')
+      or model_name = any (array(
+        select s.model_name from @extschema@.ai_access_scope s where s.level = 'reviewer'))
+      or @extschema@.retrain_refuse_level(model_name, 'reviewer')));
 create policy ai_training_data_update on @extschema@.ai_training_data for update
   using (model_name = any (array(
     select s.model_name from @extschema@.ai_access_scope s where s.level = 'reviewer')));

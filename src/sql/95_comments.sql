@@ -243,6 +243,8 @@ comment on function @extschema@.retrain_report_table(jsonb, jsonb, text) is 'Int
 comment on function @extschema@.retrain_report_measure(jsonb, text) is 'Internal: a measure of training_report().';
 comment on function @extschema@.retrain_report_number(jsonb) is 'Internal: a number of training_report().';
 comment on function @extschema@.retrain_training_data_before_write() is 'Internal: trigger of ai_training_data.';
+comment on function @extschema@.retrain_check_labeller() is
+  'Internal: trigger of ai_training_data; a person''s label is given by a reviewer of its model.';
 comment on function @extschema@.retrain_training_data_after_delete() is 'Internal: trigger of ai_training_data.';
 comment on function @extschema@.retrain_training_data_after_truncate() is 'Internal: trigger of ai_training_data.';
 comment on function @extschema@.retrain_after_truncate() is 'Internal: trigger of tables that others depend on.';
