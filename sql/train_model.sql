@@ -254,5 +254,29 @@ select train_model('bad', 'regression', 'select n, n * pi() as x, sqrt(n) as z, 
 reset pg_retrain.training_memory;
 select count(*) as models_from_errors from ai_models where model_name = 'bad';
 
+-- a column more, or one left out: the rows stay where they were, so that the live version meets no row that it has learnt from
+create table dealt as
+select i, retrain_experiment_bucket('a', '', i::text) as a, retrain_experiment_bucket('b', '', i::text) as b,
+  retrain_experiment_bucket('c', '', i::text) as c, 10 * retrain_experiment_bucket('a', '', i::text)
+    + 4 * retrain_experiment_bucket('c', '', i::text) + 6 * retrain_experiment_bucket('noise', '', i::text) as y
+from generate_series(1, 1500) i;
+create view dealt_runs as select dataset_filters -> 'dealt_by' as dealt_by, gate ->> 'rule' as rule,
+  round((gate #>> '{live,rmse}')::numeric, 4) = round((
+    select (v.metrics #>> '{test,rmse}')::numeric from ai_model_versions v where v.id = r.baseline_version_id), 4) as as_when_it_was_trained
+from ai_training_runs r where model_name = 'dealt' order by created_at desc limit 1;
+select deployed from train_model('dealt', 'regression', 'select a, b, y from dealt', 'y', 'ridge');
+select deployed from train_model('dealt', 'regression', 'select a, b, c, y from dealt', 'y', 'ridge');
+select * from dealt_runs;
+select deployed from train_model('dealt', 'regression', 'select a, b, c, y from dealt', 'y', 'ridge', '{"exclude": ["b"]}');
+select * from dealt_runs;
+select deployed, gate ->> 'reason' as reason from train_model('dealt', 'regression', 'select a, c, y from dealt', 'y', 'ridge');
+select * from dealt_runs;
+select bool_and((verify_model(id) ->> 'matches')::boolean) as all_match from ai_model_metadata where model_name = 'dealt';
+-- a column of two values cannot share out rows that others tell apart
+select deployed from train_model('halves', 'regression', 'select i % 2 as half, y from dealt', 'y', 'ridge', p_promote => 'always');
+select deployed, gate ->> 'reason' as reason from train_model('halves', 'regression', 'select i % 2 as half, a, y from dealt', 'y', 'ridge');
+drop view dealt_runs;
+drop table dealt;
+
 drop extension pg_retrain cascade;
 drop table houses, points, before, ugly;

@@ -98,6 +98,11 @@ static retrain::TableTrainer* make_trainer(Oid schema, MemoryContext context, re
   bytea* live = read_live(schema).artifact;
   const std::string_view config =
       utf8_of_cstring(JsonbToCString(nullptr, &DatumGetJsonbPCopy(begin_value("effective_config"))->root, 0));
+  bool dealt_unknown;
+  const Datum dealt_by = begin_column("dealt_by", &dealt_unknown);
+  const std::string_view dealt_by_json =
+      dealt_unknown ? std::string_view()
+                    : utf8_of_cstring(JsonbToCString(nullptr, &DatumGetJsonbPCopy(dealt_by)->root, 0));
   const std::string_view target_name = target == nullptr ? std::string_view() : utf8_of_cstring(target);
   const int32 min_samples = DatumGetInt32(begin_value("min_samples"));
   const float4 tolerance = DatumGetFloat4(begin_value("max_f1_regression"));
@@ -113,6 +118,7 @@ static retrain::TableTrainer* make_trainer(Oid schema, MemoryContext context, re
     request.algorithm = algorithm == nullptr ? "" : algorithm;
     request.target = target_name;
     request.config_json = config;
+    request.dealt_by_json = dealt_by_json;
     request.min_samples = static_cast<uint64_t>(min_samples);
     request.memory_budget = memory;
     request.tolerance = static_cast<double>(tolerance);

@@ -180,7 +180,8 @@ create function @extschema@.retrain_begin_run(
   out rows_query text,
   out task text,
   out target text,
-  out algorithm text)
+  out algorithm text,
+  out dealt_by jsonb)
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -275,6 +276,11 @@ begin
   select v.id into live_version_id
   from @extschema@.ai_model_versions v
   where v.model_name = p_model_name and v.is_active;
+
+  select r.dataset_filters -> 'dealt_by' into dealt_by
+  from @extschema@.ai_model_versions v
+  join @extschema@.ai_training_runs r on r.id = v.run_id and r.model_name = v.model_name
+  where v.id = live_version_id;
 
   -- A key that is given replaces the model's own, also where that goes by another name ("eta" and "learning_rate").
   if task in ('classification', 'regression') then

@@ -17,7 +17,8 @@ create function @extschema@.retrain_begin_verification(
   out confidence_threshold real,
   out incremental boolean,
   out live_version_id bigint,
-  out time_zone text)
+  out time_zone text,
+  out dealt_by jsonb)
   language plpgsql stable parallel unsafe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -84,6 +85,7 @@ begin
     where v.id = p_version_id;
   end if;
   time_zone := nullif(v_run.dataset_filters ->> 'time_zone', '');
+  dealt_by := v_run.dataset_filters -> 'dealt_by';
   -- Neither decides what is learnt, only whether anything is, and what becomes of it.
   min_samples := 0;
   max_f1_regression := 0;

@@ -139,6 +139,38 @@ TEST(TableTrainer, ATestRowStaysATestRow) {
   EXPECT_TRUE(std::includes(all.begin(), all.end(), some.begin(), some.end()));
 }
 
+// The area alone, or an id and the area, the test part's areas.
+std::vector<double> TestAreas(bool with_id, bool by_area, double areas, bool* dealt) {
+  Table table{SplitRule{}};
+  std::vector<std::pair<std::string, Table::Role>> columns = {{"area", {ColumnKind::kNumber, true, by_area}}};
+  if (with_id) columns.push_back({"id", {ColumnKind::kNumber, true, false}});
+  table.Describe(columns, by_area);
+  for (int i = 0; i < 1000; ++i) {
+    const Cell cells[] = {Num(std::fmod(i, areas)), Num(i)};
+    table.Add(std::span(cells).first(columns.size()), 0, {}, {});
+  }
+  table.BeginArranging();
+  for (size_t c = 0; c < columns.size(); ++c) table.ArrangeColumn(c);
+  table.EndArranging();
+  std::vector<double> values;
+  for (size_t i = table.first(TablePart::kTest); i < table.rows(); ++i) values.push_back(table.column(0).values[i]);
+  std::sort(values.begin(), values.end());
+  *dealt = table.dealt();
+  return values;
+}
+
+TEST(TableTrainer, WithAColumnMoreTheRowsGoByThoseOfBefore) {
+  bool dealt = true;
+  const auto before = TestAreas(false, false, 1000, &dealt);
+  EXPECT_FALSE(dealt);
+  EXPECT_NE(TestAreas(true, false, 1000, &dealt), before);
+  EXPECT_EQ(TestAreas(true, true, 1000, &dealt), before);
+  EXPECT_TRUE(dealt);
+  // Two areas are too few to share out by: the rows go by what tells them apart.
+  EXPECT_EQ(TestAreas(true, true, 2, &dealt), TestAreas(true, false, 2, &dealt));
+  EXPECT_FALSE(dealt);
+}
+
 TEST(TableTrainer, RowsOfAGroupStayTogetherAndTheNewestAreTheTest) {
   const std::vector<SourceColumn> columns = {{"customer", ColumnKind::kCategory, "text"},
                                              {"day", ColumnKind::kTime, "date"},

@@ -102,10 +102,12 @@ uint32_t Dictionary::Add(std::string_view text) {
   return code;
 }
 
-void Table::Describe(std::vector<std::pair<std::string, Role>> columns) {
+void Table::Describe(std::vector<std::pair<std::string, Role>> columns, bool deal) {
   columns_.resize(columns.size());
   for (size_t c = 0; c < columns.size(); ++c) {
-    seeds_.push_back(columns[c].second.hashed ? HashText(columns[c].first) | 1 : 0);
+    const uint64_t seed = HashText(columns[c].first) | 1;
+    seeds_.push_back(columns[c].second.hashed ? seed : 0);
+    if (deal) deal_seeds_.push_back(columns[c].second.dealt ? seed : 0);
     columns_[c].kind = columns[c].second.kind;
     columns_[c].name = std::move(columns[c].first);
   }
@@ -114,6 +116,7 @@ void Table::Describe(std::vector<std::pair<std::string, Role>> columns) {
 void Table::Add(std::span<const Cell> cells, double target, std::string_view target_text, const Cell& split) {
   const size_t row = rows() + 1;
   RowHash hash;
+  uint64_t deal = 0;
   for (size_t c = 0; c < columns_.size(); ++c) {
     const Cell& cell = cells[c];
     TableColumn& column = columns_[c];
@@ -128,6 +131,7 @@ void Table::Add(std::span<const Cell> cells, double target, std::string_view tar
       value_hash = HashNumber(value);
     }
     column.values.Append(value);
+    if (!deal_seeds_.empty() && deal_seeds_[c] != 0) deal += MixBits(value_hash ^ deal_seeds_[c]);
     if (seeds_[c] == 0) continue;
     hash.low += MixBits(value_hash ^ seeds_[c]);
     hash.high += MixBits(std::rotl(value_hash, 23) + seeds_[c]);
@@ -135,6 +139,7 @@ void Table::Add(std::span<const Cell> cells, double target, std::string_view tar
   switch (rule_.kind) {
     case SplitRule::Kind::kRow:
       split_keys_.push_back(MixBits(hash.low));
+      if (!deal_seeds_.empty()) deal_keys_.push_back(MixBits(deal));
       break;
     case SplitRule::Kind::kGroup:
       split_keys_.push_back(MixBits(split.is_null        ? kNullHash
@@ -158,21 +163,39 @@ void Table::Add(std::span<const Cell> cells, double target, std::string_view tar
 
 uint64_t Table::bytes() const noexcept {
   uint64_t sum = targets_.capacity() * sizeof(double) + hashes_.capacity() * sizeof(RowHash) +
-                 split_keys_.capacity() * sizeof(uint64_t);
+                 (split_keys_.capacity() + deal_keys_.capacity()) * sizeof(uint64_t);
   for (const auto& column : columns_) sum += column.values.bytes() + column.texts.bytes();
   return sum;
 }
 
-void Table::ShareOut() {
-  parts_.resize(rows());
+void Table::Deal(std::span<const uint64_t> keys) {
   for (size_t i = 0; i < rows(); ++i) {
-    if (rule_.kind == SplitRule::Kind::kGiven) {
-      parts_[i] = static_cast<uint8_t>(split_keys_[i]);
-      continue;
-    }
-    const double share = static_cast<double>(split_keys_[i] >> 11) * 0x1.0p-53;
+    const double share = static_cast<double>(keys[i] >> 11) * 0x1.0p-53;
     parts_[i] = share < rule_.train ? 0 : share < rule_.train + rule_.validation ? 1 : 2;
   }
+}
+
+// Whether every part has at least half of the rows that it is due: a few columns of few values may leave one empty.
+bool Table::HasItsShares() const noexcept {
+  size_t counts[3] = {};
+  for (const uint8_t part : parts_) ++counts[part];
+  const double due[3] = {rule_.train, rule_.validation, 1 - rule_.train - rule_.validation};
+  for (size_t p = 0; p < 3; ++p)
+    if (static_cast<double>(counts[p]) < std::floor(0.5 * due[p] * static_cast<double>(rows()))) return false;
+  return true;
+}
+
+void Table::ShareOut() {
+  parts_.resize(rows());
+  if (rule_.kind == SplitRule::Kind::kGiven) {
+    for (size_t i = 0; i < rows(); ++i) parts_[i] = static_cast<uint8_t>(split_keys_[i]);
+    return;
+  }
+  if (!deal_keys_.empty()) {
+    Deal(deal_keys_);
+    dealt_ = HasItsShares();
+  }
+  if (!dealt_) Deal(split_keys_);
 }
 
 // Rows of one instant stay together, in the earlier part.
@@ -218,6 +241,7 @@ void Table::EndArranging() {
   order_ = {};
   parts_ = {};
   split_keys_ = {};
+  deal_keys_ = {};
 }
 
 void Table::RenumberTargets(std::span<const double> numbers) {

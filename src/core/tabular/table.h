@@ -91,17 +91,19 @@ struct RowHash {
 //
 // Without a split of its own a row's part follows from its feature values alone (from its group's value, with a group): it
 // is the same at every training, so that a test row never becomes a training row and two versions can be compared on the
-// same rows. By time, the oldest rows are for training and the newest for the test.
+// same rows. Where columns have come since an earlier training, the rows go by the columns of that one, as long as they leave
+// every part at least half of its share. By time, the oldest rows are for training and the newest for the test.
 class Table {
  public:
   struct Role {
     ColumnKind kind;
-    bool hashed;  // takes part in the row's hash
+    bool hashed;         // takes part in the row's hash
+    bool dealt = false;  // the rows of an earlier training went by it
   };
 
   explicit Table(SplitRule rule) : rule_(std::move(rule)) {}
-  // Columns in the order of the cells.
-  void Describe(std::vector<std::pair<std::string, Role>> columns);
+  // Columns in the order of the cells. deal: the rows go by the columns that are `dealt`, not by those that are hashed.
+  void Describe(std::vector<std::pair<std::string, Role>> columns, bool deal = false);
   // target: a number, or the place of a label that `target_text` spells out. split: what the rule goes by. Throws
   // Error(kInvalidParameter) when the row names no known part.
   void Add(std::span<const Cell> cells, double target, std::string_view target_text, const Cell& split);
@@ -120,6 +122,8 @@ class Table {
   size_t count(TablePart part) const noexcept {
     return first_[static_cast<size_t>(part) + 1] - first_[static_cast<size_t>(part)];
   }
+  // Once arranged: whether the rows go by the columns that are `dealt`.
+  bool dealt() const noexcept { return dealt_; }
   double target(size_t row) const noexcept { return targets_[row]; }
   // Targets that are places of labels become what those places are numbered.
   void RenumberTargets(std::span<const double> numbers);
@@ -128,14 +132,19 @@ class Table {
 
  private:
   void ShareOut();
+  void Deal(std::span<const uint64_t> keys);
+  bool HasItsShares() const noexcept;
   void ShareOutByTime();
 
   SplitRule rule_;
   std::vector<TableColumn> columns_;
-  std::vector<uint64_t> seeds_;  // of a column's name; 0 for a column that is not hashed
+  std::vector<uint64_t> seeds_;       // of a column's name; 0 for a column that is not hashed
+  std::vector<uint64_t> deal_seeds_;  // likewise of one that is not `dealt`; empty: the rows go by what is hashed
   std::vector<double> targets_;
   std::vector<RowHash> hashes_;
   std::vector<uint64_t> split_keys_;  // kRow, kGroup: hash; kTime: the instant; kGiven: the part
+  std::vector<uint64_t> deal_keys_;   // kRow: as split_keys_ by the columns that are `dealt`
+  bool dealt_ = false;
   std::vector<uint8_t> parts_;
   std::vector<uint32_t> order_;
   size_t first_[4] = {};

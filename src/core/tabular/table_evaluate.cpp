@@ -47,6 +47,9 @@ Resumable TableTrainer::ScorePart(const TableModel& model, TablePart part, bool 
     place_of = place_of_;
   } else if (!MapColumns(model, place_of, result_.not_comparable)) {
     co_return;
+  } else if (!dealt_anew_.empty()) {
+    result_.not_comparable = dealt_anew_ + ": some of the test rows would be rows that it has learnt from";
+    co_return;
   }
   const auto scratch_owner = model.NewScratch();
   auto& scratch = static_cast<TableScratch&>(*scratch_owner);

@@ -135,7 +135,13 @@ std::string ToJson(const TableResult& r) {
   std::snprintf(digest, sizeof digest, "%016llx%016llx", static_cast<unsigned long long>(r.digest.high),
                 static_cast<unsigned long long>(r.digest.low));
   json.Key("dataset_filters").Object().Key("digest").String(digest);
-  json.Key("ignored").Integer(static_cast<int64_t>(r.ignored)).Close();
+  json.Key("ignored").Integer(static_cast<int64_t>(r.ignored));
+  if (r.config.split.kind == SplitRule::Kind::kRow) {
+    json.Key("dealt_by").Object();
+    for (const auto& [name, kind] : r.dealt_by) json.Key(name).String(NameOf(kind));
+    json.Close();
+  }
+  json.Close();
   WriteWarnings(json, r);
   if (!r.failed) {
     json.Key("labels").Array();

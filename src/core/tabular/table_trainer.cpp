@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/base/json_value.h"
 #include "core/base/utf8_clip.h"
 
 namespace retrain {
@@ -144,7 +145,39 @@ void TableTrainer::Describe(std::span<const SourceColumn> columns) {
     throw Error(ErrorCode::kInvalidParameter, "p_source gives no column to learn from",
                 "the target, the split and excluded columns are no features", "add columns to the query");
   row_.resize(table_columns.size());
-  table_->Describe(std::move(table_columns));
+  former_deal_ = result_.config.split.kind == SplitRule::Kind::kRow && FindFormerDeal(table_columns);
+  table_->Describe(std::move(table_columns), former_deal_);
+}
+
+// Marks the columns that the live version's rows were shared out by: with others beside them, or without one that is no feature
+// any more, rows that it has learnt from would be test rows. False where they are the ones that count anyway, or not all here.
+bool TableTrainer::FindFormerDeal(std::vector<std::pair<std::string, Table::Role>>& columns) {
+  for (const auto& [name, role] : columns)
+    if (role.hashed) result_.dealt_by.emplace_back(name, role.kind);
+  if (request_.dealt_by_json.empty()) return false;
+  const JsonValue former = ParseJson(request_.dealt_by_json);
+  size_t hashed = 0;
+  std::vector<std::pair<std::string, ColumnKind>> dealt_by;
+  for (const JsonMember& member : former.members) {
+    const auto found = std::find_if(columns.begin(), columns.end(), [&](const auto& column) {
+      return column.first == member.key && NameOf(column.second.kind) == member.value.string;
+    });
+    // The numbers of a column that is no feature are not turned into names.
+    const bool names = found != columns.end() && !found->second.hashed && found->second.kind == ColumnKind::kCategory &&
+                       std::find(result_.config.categorical.begin(), result_.config.categorical.end(), member.key) !=
+                           result_.config.categorical.end();
+    if (found == columns.end() || names) {
+      dealt_anew_ = "the live version's rows were shared out by the column " + Quoted(member.key) + " as " +
+                    member.value.string + ", which these rows do not have";
+      return false;
+    }
+    found->second.dealt = true;
+    hashed += found->second.hashed;
+    dealt_by.emplace_back(found->first, found->second.kind);
+  }
+  if (hashed == dealt_by.size() && hashed == result_.dealt_by.size()) return false;
+  result_.dealt_by = std::move(dealt_by);
+  return true;
 }
 
 // The target as a number: its value, or the place of its text among those seen.
@@ -235,6 +268,12 @@ Resumable TableTrainer::Run() {
   if (!CheckRows()) co_return;
   CheckMemory(table_->bytes() + table_->rows() * 24, "the rows and their order");
   table_->BeginArranging();
+  if (former_deal_ && !table_->dealt()) {
+    dealt_anew_ = "the columns that the live version's rows were shared out by leave a part less than half of its rows";
+    result_.dealt_by.clear();
+    for (size_t c = 0; c < table_->n_columns(); ++c)
+      if (is_feature_[c]) result_.dealt_by.emplace_back(table_->column(c).name, table_->column(c).kind);
+  }
   for (size_t c = 0; c < table_->n_columns(); ++c) {
     table_->ArrangeColumn(c);
     if (pace_.Expired()) co_await Pause{};

@@ -36,6 +36,7 @@ struct TableRequest {
   bool has_live = false;
   std::vector<uint8_t> live_artifact;
   const BoosterApi* booster = nullptr;  // null: the optional library is not installed
+  std::string dealt_by_json;            // TableResult::dealt_by of the live version; empty: unknown
 };
 
 struct SourceColumn {
@@ -72,6 +73,8 @@ struct TableResult {
   TableConfig config;
   uint64_t training_rows = 0, validation_rows = 0, test_rows = 0, ignored = 0;
   RowHash digest;
+  // What the rows were shared out by, unless it is a column that says so: names of columns and what they are.
+  std::vector<std::pair<std::string, ColumnKind>> dealt_by;
   std::vector<std::string> labels,
       all_labels;  // of the model; then those that only other rows or the live version have
   std::vector<uint8_t> artifact;
@@ -123,6 +126,7 @@ class TableTrainer final : public Training {
   Resumable ScorePart(const TableModel& model, TablePart part, bool live);
   Resumable CalibrateModel();
   void FindRoles(std::span<const SourceColumn> columns);
+  bool FindFormerDeal(std::vector<std::pair<std::string, Table::Role>>& columns);
   bool CheckRows();
   bool CheckTrainingRows();
   void NumberLabels();
@@ -152,12 +156,14 @@ class TableTrainer final : public Training {
   Pace pace_;
   Resumable run_;
   bool started_ = false, own_splits_ = false;
+  bool former_deal_ = false;  // the rows are to go by the columns of the live version's
 
   static constexpr uint32_t kNowhere = UINT32_MAX;
   std::vector<uint32_t> cell_of_;     // cell of each table column
   std::vector<ColumnKind> kind_of_;   // of each cell
   std::vector<std::string> name_of_;  // of each cell
   std::vector<bool> is_feature_;      // of each table column
+  std::string dealt_anew_;  // why the rows are not shared out as those of the live version were; empty: they are
   uint32_t target_cell_ = kNowhere, split_cell_ = kNowhere;
   std::vector<Cell> row_;
   uint64_t n_seen_ = 0, unchecked_ = 0;
