@@ -254,6 +254,20 @@ select train_model('bad', 'regression', 'select n, n * pi() as x, sqrt(n) as z, 
 reset pg_retrain.training_memory;
 select count(*) as models_from_errors from ai_models where model_name = 'bad';
 
+-- a boolean or a date is no number that is a name
+select train_model('flags', 'classification', 'select i % 7 as x, i % 3 = 0 as flag, i % 5 = 0 as y from generate_series(1, 300) i', 'y',
+  'logistic_regression', '{"categorical": ["flag"]}');
+\echo :LAST_ERROR_SQLSTATE
+-- clusters keep their numbers, also when one of them goes past the others
+create table moved as select i % 3 as g, (array[0, 10, 20])[1 + i % 3] + (i % 97) / 100.0 as a from generate_series(1, 600) i;
+select status from train_model('moved', 'clustering', 'select a from moved', null, 'kmeans', '{"k": 3}', 'always');
+create table numbers as select distinct g, predict_cluster('moved', jsonb_build_object('a', a)) as number from moved;
+update moved set a = a + 30 where g = 0;
+select status from train_model('moved', p_promote => 'always');
+select count(distinct n.number) as clusters, bool_and(predict_cluster('moved', jsonb_build_object('a', m.a)) = n.number) as kept
+from moved m join numbers n using (g);
+drop table moved, numbers;
+
 -- a column more, or one left out: the rows stay where they were, so that the live version meets no row that it has learnt from
 create table dealt as
 select i, retrain_experiment_bucket('a', '', i::text) as a, retrain_experiment_bucket('b', '', i::text) as b,

@@ -171,6 +171,27 @@ TEST(TableTrainer, WithAColumnMoreTheRowsGoByThoseOfBefore) {
   EXPECT_FALSE(dealt);
 }
 
+TEST(MatchClusters, WhatHasNotMovedKeepsItsNumber) {
+  // Old ones at 0, 10 and 20; the first has gone to 30.
+  const std::vector<double> at = {30, 10, 20}, old = {0, 10, 20};
+  std::vector<double> distances;
+  for (const double a : at)
+    for (const double o : old) distances.push_back((a - o) * (a - o));
+  EXPECT_EQ(MatchClusters(distances, 3, std::vector<uint32_t>{2, 3, 1}), (std::vector<uint32_t>{2, 3, 1}));
+  // Of a new one more and of an old one more.
+  EXPECT_EQ(MatchClusters(std::vector<double>{4, 1, 9}, 3, std::vector<uint32_t>{2}), (std::vector<uint32_t>{1, 2, 3}));
+  EXPECT_EQ(MatchClusters(std::vector<double>{4, 1, 9}, 1, std::vector<uint32_t>{3, 1, 2}), (std::vector<uint32_t>{1}));
+}
+
+TEST(EvaluateValues, HasNoShareOfAVarianceThatIsNone) {
+  for (const double y : {0.1, 5.0, 1e-9}) {
+    const std::vector<double> truth(100, y), near(100, y * (1 + 1e-7));
+    EXPECT_TRUE(std::isnan(EvaluateValues(truth, near).r2)) << y;
+    EXPECT_TRUE(std::isnan(EvaluateValues(truth, truth).r2)) << y;
+  }
+  EXPECT_DOUBLE_EQ(EvaluateValues(std::vector<double>{1, 2}, std::vector<double>{1, 2}).r2, 1);
+}
+
 TEST(TableTrainer, RowsOfAGroupStayTogetherAndTheNewestAreTheTest) {
   const std::vector<SourceColumn> columns = {{"customer", ColumnKind::kCategory, "text"},
                                              {"day", ColumnKind::kTime, "date"},

@@ -2,6 +2,7 @@
 #include "core/tabular/kmeans.h"
 
 #include <algorithm>
+#include <numeric>
 #include <cmath>
 #include <limits>
 
@@ -406,47 +407,22 @@ Resumable FitKmeans(const EncodedRows& rows, const KmeansOptions& options, const
   done = 1;
 }
 
-// The assignment problem by the potentials of Kuhn and Munkres, rows the fewer side.
+// The nearest pair of all first, then the nearest of those that are left: a cluster that has not moved keeps its number however
+// far another has gone, which the least sum of distances would not give it.
 std::vector<uint32_t> MatchClusters(std::span<const double> distances, size_t n_new,
                                     std::span<const uint32_t> old_numbers) {
-  const size_t n_old = old_numbers.size(), n = std::min(n_new, n_old), m = std::max(n_new, n_old);
-  const auto cost = [&](size_t i, size_t j) {
-    return n_new <= n_old ? distances[i * n_old + j] : distances[j * n_old + i];
-  };
-  std::vector<double> u(n + 1), v(m + 1);
-  std::vector<size_t> match(m + 1), way(m + 1);
-  for (size_t i = 1; i <= n; ++i) {
-    match[0] = i;
-    size_t j0 = 0;
-    std::vector<double> least(m + 1, kInfinity);
-    std::vector<bool> used(m + 1);
-    do {
-      used[j0] = true;
-      const size_t i0 = match[j0];
-      double delta = kInfinity;
-      size_t j1 = 0;
-      for (size_t j = 1; j <= m; ++j) {
-        if (used[j]) continue;
-        const double reduced = cost(i0 - 1, j - 1) - u[i0] - v[j];
-        if (reduced < least[j]) least[j] = reduced, way[j] = j0;
-        if (least[j] < delta) delta = least[j], j1 = j;
-      }
-      for (size_t j = 0; j <= m; ++j) {
-        if (used[j])
-          u[match[j]] += delta, v[j] -= delta;
-        else
-          least[j] -= delta;
-      }
-      j0 = j1;
-    } while (match[j0] != 0);
-    for (; j0 != 0; j0 = way[j0]) match[j0] = match[way[j0]];
-  }
-  std::vector<uint32_t> numbers(n_new, 0), taken(old_numbers.begin(), old_numbers.end());
-  for (size_t j = 1; j <= m; ++j) {
-    if (match[j] == 0) continue;
-    const size_t fresh = n_new <= n_old ? match[j] - 1 : j - 1, old = n_new <= n_old ? j - 1 : match[j] - 1;
+  const size_t n_old = old_numbers.size();
+  std::vector<uint32_t> pairs(n_new * n_old), numbers(n_new, 0);
+  std::iota(pairs.begin(), pairs.end(), 0u);
+  std::stable_sort(pairs.begin(), pairs.end(), [&](uint32_t a, uint32_t b) { return distances[a] < distances[b]; });
+  std::vector<bool> is_given(n_old);
+  for (const uint32_t pair : pairs) {
+    const size_t fresh = pair / n_old, old = pair % n_old;
+    if (numbers[fresh] != 0 || is_given[old]) continue;
     numbers[fresh] = old_numbers[old];
+    is_given[old] = true;
   }
+  std::vector<uint32_t> taken(old_numbers.begin(), old_numbers.end());
   uint32_t next = 1;
   for (uint32_t& number : numbers) {
     if (number != 0) continue;

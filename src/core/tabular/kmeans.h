@@ -53,8 +53,8 @@ void AssignBlock(const Encoder& encoder, const EncodedBlock& block, const Kmeans
 // first kSilhouetteRows rows. NaN with fewer than two clusters among them.
 double Silhouette(const EncodedRows& rows, std::span<const uint32_t> labels, size_t k);
 
-// The permutation that gives every new centroid the number of the old one it is nearest to, all distances together being
-// smallest (Kuhn 1955); new ones beyond take the lowest free numbers. Distances: n_new × n_old, squared.
+// The numbers of new centroids: of the nearest pair of a new and an old one the new one takes the old one's, then of the nearest
+// pair of those that are left, and so on; new ones beyond take the lowest free numbers. Distances: n_new × n_old.
 std::vector<uint32_t> MatchClusters(std::span<const double> distances, size_t n_new,
                                     std::span<const uint32_t> old_numbers);
 

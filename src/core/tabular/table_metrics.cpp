@@ -130,7 +130,9 @@ RegressionMetrics EvaluateValues(std::span<const double> truth, std::span<const 
   }
   m.rmse = std::sqrt(squares / n);
   m.mae = absolute / n;
-  m.r2 = about_mean > 0 ? 1 - squares / about_mean : kNan;
+  // The mean of equal numbers is rounded, and what they differ from it by is no variance.
+  const bool varies = std::any_of(truth.begin(), truth.end(), [&](double y) { return y != truth[0]; });
+  m.r2 = varies && about_mean > 0 ? 1 - squares / about_mean : kNan;
   m.mape = nonzero > 0 ? relative / nonzero : kNan;
   return m;
 }

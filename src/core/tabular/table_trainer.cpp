@@ -136,7 +136,13 @@ void TableTrainer::Describe(std::span<const SourceColumn> columns) {
              "column " + Quoted(columns[i].name) + " is of type " + columns[i].type + " and no feature");
       continue;
     }
-    if (named(result_.config.categorical, columns[i].name)) kind_of_[i] = ColumnKind::kCategory;
+    if (named(result_.config.categorical, columns[i].name)) {
+      if (columns[i].kind != ColumnKind::kNumber && columns[i].kind != ColumnKind::kCategory)
+        throw Error(ErrorCode::kInvalidParameter, "column " + Quoted(columns[i].name) + " cannot be categorical",
+                    "it is of type " + columns[i].type + "; \"categorical\" is for numbers that are names",
+                    "leave it out of \"categorical\", or cast the column to text in the query");
+      kind_of_[i] = ColumnKind::kCategory;
+    }
     cell_of_.push_back(i);
     is_feature_.push_back(!excluded);
     table_columns.push_back({columns[i].name, {kind_of_[i], !excluded}});
