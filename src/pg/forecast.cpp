@@ -123,7 +123,8 @@ static void put_rows(ReturnSetInfo* result, Datum series, bool no_series, const 
 }
 
 static retrain::FutureRegressorTable* future_argument(FunctionCallInfo fcinfo, int n,
-                                                      const retrain::ForecastModel& model, const char* model_name) {
+                                                      const retrain::ForecastModel& model, const char* model_name,
+                                                      text* zone) {
   const char* query = argument_cstring(fcinfo, n);
   if (query == nullptr) return nullptr;
   if (model.config().regressors.empty())
@@ -134,7 +135,7 @@ static retrain::FutureRegressorTable* future_argument(FunctionCallInfo fcinfo, i
     return new retrain::FutureRegressorTable(model.config().regressors.size(), memory);
   });
   SPI_connect();
-  read_future_regressors(query, model.config().regressors, table);
+  read_future_regressors(query, model.config().regressors, zone, table);
   SPI_finish();
   return table;
 }
@@ -165,10 +166,10 @@ Datum forecast(PG_FUNCTION_ARGS) {
              "train it: select status, error_message from train_forecast('%s', 'select ... as ds, ... as y from ...')",
              model_name)));
   const retrain::ForecastModel* model = &load_model(schema, model_text, &resolved);
-  const retrain::FutureRegressorTable* future = future_argument(fcinfo, 4, *model, model_name);
+  text* zone = zone_of(*model, model_name);
+  const retrain::FutureRegressorTable* future = future_argument(fcinfo, 4, *model, model_name, zone);
   if (future != nullptr) model = &load_model(schema, model_text, &resolved);
   const SeriesRange range = series_argument(fcinfo, 3, *model, model_name);
-  text* zone = zone_of(*model, model_name);
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain forecast", ALLOCSET_DEFAULT_SIZES);
   for (uint32 series = range.from; series < range.until; ++series) {

@@ -33,6 +33,7 @@ struct TimedSource {
   int n_regressors;
   const std::vector<std::string>* names;
   bool needs_y, needs_holiday;
+  text* zone;  // of the wall clock; null: the session's
   retrain::ForecastTrainer* trainer;
   retrain::FutureRegressorTable* table;
   retrain::ForecastTrainer* (*make)(const ForecastSourceShape& shape, void* arg);
@@ -111,21 +112,25 @@ struct Times {
   int64 wall, absolute;
 };
 
+static Timestamp wall_of(TimestampTz absolute, text* zone) {
+  const Datum value = TimestampTzGetDatum(absolute);
+  return DatumGetTimestamp(zone == nullptr ? DirectFunctionCall1(timestamptz_timestamp, value)
+                                           : DirectFunctionCall2(timestamptz_zone, PointerGetDatum(zone), value));
+}
+
 static Times ds_of(const TimedSource& source, HeapTuple tuple, TupleDesc desc) {
   bool is_null;
   const Datum value = SPI_getbinval(tuple, desc, source.ds.number, &is_null);
   if (is_null)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a row of %s has no ds", source.argument),
                     errhint("leave such rows out: ... where ds is not null")));
-  Timestamp wall;
-  if (source.ds.type == TIMESTAMPTZOID) {
-    const TimestampTz absolute = DatumGetTimestampTz(value);
-    wall = DatumGetTimestamp(DirectFunctionCall1(timestamptz_timestamp, value));
-    return {wall, absolute};
-  }
-  wall = source.ds.type == TIMESTAMPOID ? DatumGetTimestamp(value)
-                                        : DatumGetTimestamp(DirectFunctionCall1(date_timestamp, value));
-  return {wall, wall};
+  if (source.ds.type == TIMESTAMPTZOID)
+    return {wall_of(DatumGetTimestampTz(value), source.zone), DatumGetTimestampTz(value)};
+  const Datum wall = source.ds.type == TIMESTAMPOID ? value : DirectFunctionCall1(date_timestamp, value);
+  // Only times of a model that keeps a zone are ever looked up on UTC's clock.
+  if (source.zone == nullptr) return {DatumGetTimestamp(wall), DatumGetTimestamp(wall)};
+  return {DatumGetTimestamp(wall),
+          DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, PointerGetDatum(source.zone), wall))};
 }
 
 // Not a number for null.
@@ -214,12 +219,13 @@ void read_holidays(const char* holidays, retrain::ForecastTrainer* trainer) {
   read_source(query, false, "select day as ds, name as holiday from my_holidays", {describe_timed, add_timed, &source});
 }
 
-void read_future_regressors(const char* query, const std::vector<std::string>& regressors,
+void read_future_regressors(const char* query, const std::vector<std::string>& regressors, text* zone,
                             retrain::FutureRegressorTable* table) {
   TimedSource source = {};
   source.argument = "p_regressors";
   source.names = &regressors;
   source.n_regressors = static_cast<int>(regressors.size());
+  source.zone = zone;
   source.table = table;
   read_stable_source(query, "p_regressors", "select day as ds, price from my_plan",
                      {describe_timed, add_timed, &source});

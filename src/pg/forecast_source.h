@@ -16,5 +16,6 @@ retrain::ForecastTrainer* read_forecast_rows(const char* query, const std::vecto
 // `holidays` is a SELECT or the name of a table.
 void read_holidays(const char* holidays, retrain::ForecastTrainer* trainer);
 
-void read_future_regressors(const char* query, const std::vector<std::string>& regressors,
+// `zone` is the one whose wall clock the model keeps; null: it keeps none, and times are those of the session.
+void read_future_regressors(const char* query, const std::vector<std::string>& regressors, text* zone,
                             retrain::FutureRegressorTable* table);
