@@ -15,6 +15,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "pgtime.h"
 #include "tcop/utility.h"
+#include "utils/guc.h"
 }
 
 RETRAIN_FUNCTION(train_forecast);
@@ -61,7 +62,17 @@ static void check_stored_holidays(Oid schema, const RunRequest& request) {
                     nulls, SPI_OK_SELECT);
 }
 
+// Times become days and months on the clock of the zone that the beginning names, in the query or after it.
+static int enter_zone() {
+  const char* zone = begin_text("time_zone");
+  const int level = NewGUCNestLevel();
+  if (zone != nullptr)
+    (void)set_config_option("timezone", zone, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+  return level;
+}
+
 RunOutcome train_series(Oid schema, const char* model_name) {
+  const int level = enter_zone();
   const MemoryContext context =
       AllocSetContextCreate(CurrentMemoryContext, "pg_retrain training", ALLOCSET_SMALL_SIZES);
   ForecastOrder order = {};
@@ -86,6 +97,7 @@ RunOutcome train_series(Oid schema, const char* model_name) {
   const auto* json = make_owned<std::string>(context, [&] { return new std::string(retrain::ToJson(result)); });
   const RunOutcome outcome{jsonb_of_json(*json), bytea_of(result.artifact), nullptr};
   MemoryContextDelete(context);
+  AtEOXact_GUC(true, level);
   return outcome;
 }
 

@@ -7,7 +7,6 @@
 extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "utils/guc.h"
 }
 
 RETRAIN_FUNCTION(verify_model);
@@ -40,17 +39,6 @@ static void check_module(int64 version_id) {
        errhint("install libxgboost-dev 1.7 or later, then make and make install again; predictions do without it")));
 }
 
-// Times become days and months on the clock of the session that trained, in the query or after it.
-static RunOutcome train_series_again(Oid schema) {
-  const char* zone = begin_text("time_zone");
-  const int level = NewGUCNestLevel();
-  if (zone != nullptr)
-    (void)set_config_option("timezone", zone, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-  const RunOutcome outcome = train_series(schema, begin_text("model_name"));
-  AtEOXact_GUC(true, level);
-  return outcome;
-}
-
 // Trains a version again from its run's configuration and rows, stores nothing, and gives the digest of what came out:
 // (matches, artifact_sha256, retrained_sha256, dataset_digest, retrained_dataset_digest, reason) as jsonb.
 Datum verify_model(PG_FUNCTION_ARGS) {
@@ -69,7 +57,7 @@ Datum verify_model(PG_FUNCTION_ARGS) {
   if (strcmp(task, "intent") == 0) {
     outcome = train_intents_again(schema);
   } else if (strcmp(task, "forecast") == 0) {
-    outcome = train_series_again(schema);
+    outcome = train_series(schema, begin_text("model_name"));
   } else {
     check_module(PG_GETARG_INT64(0));
     outcome = train_table(schema, begin_text("model_name"), *retrain::TableTaskOf(task));

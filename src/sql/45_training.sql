@@ -181,7 +181,8 @@ create function @extschema@.retrain_begin_run(
   out task text,
   out target text,
   out algorithm text,
-  out dealt_by jsonb)
+  out dealt_by jsonb,
+  out time_zone text)
   language plpgsql volatile parallel unsafe
   set search_path = pg_catalog, pg_temp
 as $function$
@@ -277,7 +278,10 @@ begin
   from @extschema@.ai_model_versions v
   where v.model_name = p_model_name and v.is_active;
 
-  select r.dataset_filters -> 'dealt_by' into dealt_by
+  select r.dataset_filters -> 'dealt_by',
+    -- The stored query goes on meaning the days of one zone, whoever trains it again.
+    case when task = 'forecast' and p_source is null then nullif(r.dataset_filters ->> 'time_zone', '') end
+  into dealt_by, time_zone
   from @extschema@.ai_model_versions v
   join @extschema@.ai_training_runs r on r.id = v.run_id and r.model_name = v.model_name
   where v.id = live_version_id;
