@@ -191,6 +191,28 @@ TEST(ForecastTrainer, KeepsWithinItsLimits) {
   EXPECT_LE(*std::max_element(forecast.upper.begin(), forecast.upper.end()), 12);
 }
 
+// Ten days of a shop whose weeks repeat, forecast without a season and with one of the length given.
+std::vector<double> TenDaysWithSeasonOf(uint32_t length) {
+  ForecastConfig config;
+  config.season_length = length;
+  ForecastTrainer trainer(Request(config));
+  for (int t = 0; t < 100; ++t) {
+    const int64_t time = Day(2025, 3, 28) + t * kDay;
+    trainer.Add({"shop", time, time, t % 7 * 10.0 + t * 31 % 5, {}});
+  }
+  const ForecastModel model(Finish(trainer).artifact);
+  return model.Forecast(0, 10, {}).yhat;
+}
+
+TEST(ForecastTrainer, ASeasonOfOneStepIsNone) {
+  const auto range = [](const std::vector<double>& yhat) {
+    return *std::max_element(yhat.begin(), yhat.end()) - *std::min_element(yhat.begin(), yhat.end());
+  };
+  EXPECT_LT(range(TenDaysWithSeasonOf(1)), 15);
+  EXPECT_GT(range(TenDaysWithSeasonOf(7)), 50);
+  EXPECT_GT(range(TenDaysWithSeasonOf(0)), 50);
+}
+
 TEST(ForecastTrainer, RefusesWhatItCannotRead) {
   ForecastTrainer trainer(Request());
   EXPECT_THROW(trainer.Add({"a", INT64_MAX, INT64_MAX, 1, {}}), Error);

@@ -302,8 +302,9 @@ std::unique_ptr<ForecastTrainer::Job> ForecastTrainer::Begin(uint32_t place, Pas
   const bool of_calendar = e.grid.step.months > 0 || select.season > 1 || e.grid.step.micros % (7 * kDay) == 0;
   if (config.season_length == 0 && !of_calendar)
     select.season = FindSeason(std::span(e.y).last(std::min<size_t>(n, 4000)));
-  select.terms = SeasonTermsFor(e.grid.step, n);
-  if (config.season_length > 1)
+  if (config.season_length == 0)
+    select.terms = SeasonTermsFor(e.grid.step, n);
+  else if (config.season_length > 1)
     select.terms = {
         {static_cast<double>(config.season_length), std::min<uint32_t>(config.season_length / 2, kMaxHarmonics)}};
   select.regression = job->n_columns > 0 || (e.grid.step.months == 0 && !select.terms.empty()) ||
