@@ -9,6 +9,7 @@
 #include "core/base/json.h"
 #include "core/base/utf8_clip.h"
 #include "core/forecast/decode.h"
+#include "core/forecast/gathered.h"
 
 namespace retrain {
 namespace {
@@ -274,18 +275,20 @@ std::vector<double> ForecastModel::FutureColumns(const ForecastSeriesInfo& info,
   const size_t regressors = config_.regressors.size(), columns = regressors + holidays_.names.size();
   std::vector<double> rows(static_cast<size_t>(horizon) * columns);
   std::vector<double> last = info.last_regressors;
+  std::vector<GatheredValue> of_step;
   size_t next = 0;
   for (uint32_t h = 0; h < horizon; ++h) {
     double* row = rows.data() + h * columns;
     if (regressors > 0) {
-      const int64_t until = info.grid.At(int64_t{h} + 2);
-      while (next < future.times.size() && future.times[next] < until) {
-        for (size_t k = 0; k < regressors; ++k) {
-          const double value = future.values[next * regressors + k];
-          if (std::isfinite(value)) last[k] = value;
-        }
-        ++next;
+      const int64_t from = info.grid.At(int64_t{h} + 1), until = info.grid.At(int64_t{h} + 2);
+      of_step.assign(regressors, {});
+      for (; next < future.times.size() && future.times[next] < until; ++next) {
+        // Of steps before the forecast there may be a part only, and the model knows them whole.
+        if (future.times[next] < from && config_.duplicates != DuplicateRule::kError) continue;
+        for (size_t k = 0; k < regressors; ++k) of_step[k].Add(future.values[next * regressors + k]);
       }
+      for (size_t k = 0; k < regressors; ++k)
+        if (const double value = of_step[k].As(config_.duplicates); !std::isnan(value)) last[k] = value;
       std::copy(last.begin(), last.end(), row);
     }
     holidays_.Fill(info.grid, int64_t{h} + 1, row + regressors);

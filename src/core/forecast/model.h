@@ -81,7 +81,7 @@ struct SeriesForecast {
 
 // Regressors known of one series' future, by time.
 struct FutureRegressors {
-  std::vector<int64_t> times;  // ascending, distinct
+  std::vector<int64_t> times;  // ascending
   std::vector<double> values;  // times × regressors; not a number: unknown
 };
 
@@ -94,7 +94,7 @@ class FutureRegressorTable {
   // `named` false: the row is for every series. Values are one for each regressor, not a number: unknown. Throws
   // Error(kOutOfMemory) for more rows than the budget has room for.
   void Add(bool named, std::string_view series, int64_t wall, int64_t absolute, std::span<const double> values);
-  // The rows of a series in time order, its own or those of every series; of rows for one time the last added counts.
+  // The rows of a series in time order, its own or those of every series; those of one time as they were added.
   FutureRegressors Of(std::string_view series, bool absolute) const;
 
  private:

@@ -5,35 +5,35 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/forecast/gathered.h"
+
 namespace retrain {
 namespace {
 
-// Several values at one place become one, as told. False: they may not. `several`: of different times.
-bool Gather(std::vector<TimedValue>& values, const TimeGrid& grid, DuplicateRule rule, std::string& duplicate,
-            bool& several) {
-  size_t kept = 0;
+// Several values at one place become one, as told, and so do their regressors, whose rows are then in the order of the
+// values. False: they may not. `several`: of different times.
+bool Gather(std::vector<TimedValue>& values, std::vector<double>& gathered, std::span<const double> regressors,
+            const TimeGrid& grid, const EvenOptions& options, EvenSeries& even, bool& several) {
+  const size_t columns = options.regressors;
+  std::vector<GatheredValue> of_step(columns);
+  uint32_t kept = 0;
   for (size_t i = 0; i < values.size();) {
+    const size_t first = i;
     const int64_t place = grid.PlaceOf(values[i].time);
-    size_t end = i;
-    double sum = 0;
-    uint32_t known = 0;
-    while (end < values.size() && grid.PlaceOf(values[end].time) == place) {
-      if (!std::isnan(values[end].y)) {
-        sum += values[end].y;
-        ++known;
-      }
-      ++end;
+    GatheredValue y;
+    of_step.assign(columns, {});
+    for (; i < values.size() && grid.PlaceOf(values[i].time) == place; ++i) {
+      y.Add(values[i].y);
+      for (size_t k = 0; k < columns; ++k) of_step[k].Add(regressors[values[i].row * columns + k]);
     }
-    if (end - i > 1 && rule == DuplicateRule::kError) {
-      duplicate = FormatTime(values[i].time);
+    if (i - first > 1 && options.duplicates == DuplicateRule::kError) {
+      even.duplicate = FormatTime(values[first].time);
       return false;
     }
-    several = several || values[i].time != values[end - 1].time;
-    TimedValue one = values[end - 1];
-    one.time = place;
-    one.y = known == 0 ? NAN : rule == DuplicateRule::kMean ? sum / known : sum;
-    values[kept++] = one;
-    i = end;
+    several = several || values[first].time != values[i - 1].time;
+    for (const GatheredValue& value : of_step) gathered.push_back(value.As(options.duplicates));
+    values[kept] = {place, y.As(options.duplicates), kept};
+    ++kept;
   }
   values.resize(kept);
   return true;
@@ -127,7 +127,8 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
   }
 
   bool several = false;
-  if (!Gather(values, even.grid, options.duplicates, even.duplicate, several)) return even;
+  std::vector<double> gathered;
+  if (!Gather(values, gathered, regressors, even.grid, options, even, several)) return even;
   int64_t begin = values.front().time, end = values.back().time;
   if (options.gaps == GapRule::kZero && options.end != INT64_MIN) end = std::max(end, even.grid.PlaceOf(options.end));
   // Values of a step that are not gathered are whole ones.
@@ -172,7 +173,7 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
       ++even.observed;
     }
     for (uint32_t k = 0; k < options.regressors && v.row != UINT32_MAX; ++k)
-      even.regressors[at * options.regressors + k] = regressors[static_cast<size_t>(v.row) * options.regressors + k];
+      even.regressors[at * options.regressors + k] = gathered[static_cast<size_t>(v.row) * options.regressors + k];
   }
   even.filled = n - even.observed;
   if (options.gaps == GapRule::kMissing) Interpolate(even.y);
