@@ -65,5 +65,21 @@ TEST(ForecastRegressors, AreGatheredAsTheValuesAre) {
   }
 }
 
+// Sales that fall by 2 for each unit of a price of about 1000, which is not known of the first days.
+TEST(ForecastRegressors, AreTheFirstKnownOneBeforeIt) {
+  ForecastConfig config;
+  config.regressors = {"price"};
+  const auto mase = [&](int unknown) {
+    ForecastTrainer trainer(Request(config, false));
+    for (int day = 0; day < 300; ++day) {
+      const double price = 1000 + day * 7919 % 13;
+      const double given = day < unknown ? NAN : price;
+      trainer.Add({"", TimeOf(day), TimeOf(day), 3000 - 2 * price + day * 31 % 5, {&given, 1}});
+    }
+    return Finish(trainer).candidate.mase;
+  };
+  EXPECT_LT(mase(20), 1.5 * mase(0));
+}
+
 }  // namespace
 }  // namespace retrain

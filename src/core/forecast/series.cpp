@@ -53,6 +53,20 @@ void Interpolate(std::vector<double>& y) {
   }
 }
 
+// The last known value goes on; before the first one it is that one, and zero where none is known.
+void FillRegressor(std::vector<double>& rows, size_t column, size_t columns) {
+  double last = 0;
+  for (size_t i = column; i < rows.size(); i += columns)
+    if (!std::isnan(rows[i])) {
+      last = rows[i];
+      break;
+    }
+  for (size_t i = column; i < rows.size(); i += columns) {
+    if (std::isnan(rows[i])) rows[i] = last;
+    last = rows[i];
+  }
+}
+
 }  // namespace
 
 std::string FormatTime(int64_t time) {
@@ -177,14 +191,7 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
   }
   even.filled = n - even.observed;
   if (options.gaps == GapRule::kMissing) Interpolate(even.y);
-  for (uint32_t k = 0; k < options.regressors; ++k) {
-    double last = 0;
-    for (size_t t = 0; t < n; ++t) {
-      double& value = even.regressors[t * options.regressors + k];
-      if (std::isnan(value)) value = last;
-      last = value;
-    }
-  }
+  for (uint32_t k = 0; k < options.regressors; ++k) FillRegressor(even.regressors, k, options.regressors);
   even.grid.origin = even.grid.At(begin);
   return even;
 }

@@ -45,7 +45,8 @@ struct EvenOptions {
 struct EvenSeries {
   TimeGrid grid;                   // place 0 is the time of y[0]
   std::vector<double> y;           // every place filled
-  std::vector<double> regressors;  // regressors for each place, in place order; the last known value fills gaps
+  std::vector<double> regressors;  // regressors for each place, in place order; the last known value fills gaps, the first
+                                   // those before it
   uint64_t observed = 0;           // places with a value of their own
   uint64_t filled = 0;             // places filled by the rule
   bool regular = true, known_step = true, cut = false;
