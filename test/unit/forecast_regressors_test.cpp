@@ -81,5 +81,28 @@ TEST(ForecastRegressors, AreTheFirstKnownOneBeforeIt) {
   EXPECT_LT(mase(20), 1.5 * mase(0));
 }
 
+// The plan came true, and the live version's forecasts are judged with it, also where other regressors have come before it.
+TEST(ForecastRegressors, AreKnownWhereTheLiveVersionIsJudged) {
+  const auto train = [](std::vector<std::string> names, int days, std::vector<uint8_t> live) {
+    ForecastRequest request = Request({}, false);
+    request.config.regressors = std::move(names);
+    request.has_live = !live.empty();
+    request.live_artifact = std::move(live);
+    ForecastTrainer trainer(request);
+    for (int day = 0; day < days; ++day) {
+      const double row[] = {day % 3 * 1.0, PromotionOn(day)};
+      trainer.Add({"", TimeOf(day), TimeOf(day), SalesOn(day), std::span(row).last(request.config.regressors.size())});
+    }
+    return Finish(trainer);
+  };
+  const std::vector<uint8_t> live = train({"promotion"}, 400, {}).artifact;
+  for (const auto& names : {std::vector<std::string>{"promotion"}, {"price", "promotion"}}) {
+    const ForecastAccuracy since = train(names, 420, live).live_since;
+    EXPECT_EQ(since.values, 20u);
+    EXPECT_LT(since.rmse, 5);
+    EXPECT_GE(since.coverage95, 0.9);
+  }
+}
+
 }  // namespace
 }  // namespace retrain

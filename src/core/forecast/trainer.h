@@ -104,6 +104,7 @@ class ForecastTrainer final : public Training {
   std::unique_ptr<Job> Begin(uint32_t series, Pass pass) const;
   void Conclude(Job& job, Pass pass);
   bool ScoreLive(const Job& job, ForecastAccuracy& since) const;
+  FutureRegressors RegressorsSince(const EvenSeries& even, int64_t known, const TimeGrid& live) const;
   void Finish();
   void CheckBudget(uint64_t needed) const;
   std::span<const uint32_t> RowsOf(uint32_t series) const;

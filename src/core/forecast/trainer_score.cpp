@@ -137,6 +137,23 @@ void ForecastTrainer::Conclude(Job& job, Pass pass) {
   }
 }
 
+// The live version's regressors as the rows since its last value, which is at place `known`, tell them; those that this
+// source does not give are not told.
+FutureRegressors ForecastTrainer::RegressorsSince(const EvenSeries& even, int64_t known, const TimeGrid& live) const {
+  const std::vector<std::string>&own = request_.config.regressors, &wanted = live_config_.regressors;
+  FutureRegressors future;
+  if (wanted.empty()) return future;
+  for (int64_t place = known + 1; place < static_cast<int64_t>(even.y.size()); ++place) {
+    future.times.push_back(live.At(place - known));
+    const double* row = even.regressors.data() + static_cast<size_t>(place) * own.size();
+    for (const std::string& name : wanted) {
+      const auto at = std::find(own.begin(), own.end(), name);
+      future.values.push_back(at == own.end() ? NAN : row[at - own.begin()]);
+    }
+  }
+  return future;
+}
+
 // The live version's forecasts of what has come since; false when its state of the series is corrupt.
 bool ForecastTrainer::ScoreLive(const Job& job, ForecastAccuracy& since) const {
   const auto series = live_->Find(names_[by_name_[job.place]]);
@@ -157,7 +174,8 @@ bool ForecastTrainer::ScoreLive(const Job& job, ForecastAccuracy& since) const {
   const float levels[] = {0.8f, 0.95f};
   SeriesForecast forecast;
   try {
-    forecast = live_->Forecast(*series, std::min(horizon, kMaxForecastHorizon), levels);
+    forecast = live_->Forecast(*series, std::min(horizon, kMaxForecastHorizon), levels,
+                               RegressorsSince(even, known, info.grid));
   } catch (const Error&) {
     return false;
   }
