@@ -32,9 +32,9 @@ select t, promoted('hours', '1 hour', t) as hour from unnest('{timestamptz,times
 -- A training from another session keeps the zone: months go on at midnight there, and a query that makes days of instants
 -- makes the same ones.
 set timezone = 'Europe/Madrid';
-create table monthly as select (date '2019-01-01' + make_interval(months => n))::timestamptz as ds, 1000 + 100 * (n % 12) as y from generate_series(0, 80) n;
-select status from train_forecast('months', 'select * from monthly');
-select status from train_forecast('dates', 'select ds::date as ds, y from monthly');
+create table instants as select (date '2019-01-01' + make_interval(months => n))::timestamptz as ds, 1000 + 100 * (n % 12) as y from generate_series(0, 80) n;
+select status from train_forecast('months', 'select * from instants');
+select status from train_forecast('dates', 'select ds::date as ds, y from instants');
 set timezone = 'UTC';
 select status from train_forecast('months', p_promote => 'always');
 select status from train_forecast('dates', p_promote => 'always');
@@ -43,6 +43,9 @@ from ai_model_versions v join ai_training_runs r on r.id = v.run_id where v.mode
 select ds at time zone 'Europe/Madrid' as month from forecast('months', 2, '{}');
 select verify_model(id) ->> 'matches' as matches from ai_model_metadata where model_name in ('months', 'dates') and is_active;
 -- a source is of the zone of who gives it
-select status from train_forecast('months', 'select * from monthly', p_promote => 'always');
+select status from train_forecast('months', 'select * from instants', p_promote => 'always');
 select r.dataset_filters ->> 'time_zone' as zone from ai_training_runs r where model_name = 'months' order by started_at;
 drop extension pg_retrain cascade;
+reset timezone;
+drop function promoted;
+drop table promoted, promoted_hours, instants;

@@ -1,6 +1,7 @@
 // Streams rows of times and values into the core.
 #include "pg/forecast_source.h"
 
+#include <cctype>
 #include <cmath>
 
 #include "pg/guard.h"
@@ -207,15 +208,31 @@ retrain::ForecastTrainer* read_forecast_rows(const char* query, const std::vecto
   return source.trainer;
 }
 
+static bool begins_with_word(const char* text, const char* word) {
+  const size_t size = strlen(word);
+  if (pg_strncasecmp(text, word, size) != 0) return false;
+  const auto next = static_cast<unsigned char>(text[size]);
+  return !isalnum(next) && next != '_' && next != '$' && !IS_HIGHBIT_SET(next);
+}
+
+// A table's name has no white space and no parenthesis outside quotes; a query has, or begins with a word of its own.
+static bool is_query(const char* text) {
+  for (const char* word : {"select", "with", "values", "table"})
+    if (begins_with_word(text, word)) return true;
+  bool quoted = false;
+  for (; *text != '\0'; ++text) {
+    if (*text == '"') quoted = !quoted;
+    if (!quoted && strchr(" \t\r\n(", *text) != nullptr) return true;
+  }
+  return false;
+}
+
 void read_holidays(const char* holidays, retrain::ForecastTrainer* trainer) {
   TimedSource source = {};
   source.argument = "holidays";
   source.needs_holiday = true;
   source.trainer = trainer;
-  // A name has no white space outside quotes; a query has.
-  const bool is_query = pg_strncasecmp(holidays, "select", 6) == 0 || pg_strncasecmp(holidays, "with", 4) == 0 ||
-                        strpbrk(holidays, " \t\r\n(") != nullptr;
-  const char* query = is_query ? holidays : psprintf("select * from %s", holidays);
+  const char* query = is_query(holidays) ? holidays : psprintf("select * from %s", holidays);
   read_source(query, false, "select day as ds, name as holiday from my_holidays", {describe_timed, add_timed, &source});
 }
 
