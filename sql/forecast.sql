@@ -205,6 +205,8 @@ select forecast('ventas', -1);
 select forecast('ventas', null);
 select forecast('ventas', 100000);
 select forecast('ventas', 3, '{1.5}');
+select forecast('ventas', 3, '{0.9991}');
+select count(*) from forecast('ventas', 3, '{0.999, 0.001}');
 select forecast('ventas', 3, array[null]::real[]);
 select forecast('ventas', 3, p_series => 'este');
 select forecast('ends', 3, p_series => 'este');

@@ -51,10 +51,11 @@ static Levels levels_argument(FunctionCallInfo fcinfo, int n) {
                     errdetail("given %d, at most %d", count, kMaxLevels)));
   for (int i = 0; i < count; ++i) {
     const float4 level = nulls[i] ? 0 : DatumGetFloat4(elements[i]);
-    if (nulls[i] || !(level > 0 && level < 1))
+    if (nulls[i] || !(level > 0 && level <= retrain::kHighestLevel))
       ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a level of p_levels is out of range"),
-                      errdetail("given %s, accepted: above 0 and below 1",
-                                nulls[i] ? "null" : psprintf("%g", static_cast<double>(level))),
+                      errdetail("given %s, accepted: above 0, at most %g",
+                                nulls[i] ? "null" : psprintf("%g", static_cast<double>(level)),
+                                static_cast<double>(retrain::kHighestLevel)),
                       errhint("a level of 0.95 is an interval that holds 95 of 100 values")));
     levels.value[levels.count++] = level;
   }

@@ -26,6 +26,7 @@ namespace retrain {
 
 // Levels of the stored quantiles: 0.01 … 0.99, 0.995, 0.999.
 inline constexpr uint32_t kQuantileLevels = 101, kHorizonQuarters = 4;
+inline constexpr float kHighestLevel = 0.999f;
 double LevelAt(uint32_t i);
 
 // Mean absolute error by horizon, smooth and never falling, and how it goes on beyond.

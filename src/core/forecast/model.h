@@ -133,7 +133,7 @@ class ForecastModel final : public ServedModel {
   std::optional<uint32_t> Find(std::string_view name) const;
   ForecastSeriesInfo Info(uint32_t series) const;
 
-  // The next `horizon` steps, 1 … kMaxForecastHorizon; levels in (0, 1). Throws Error(kDataCorrupted), or
+  // The next `horizon` steps, 1 … kMaxForecastHorizon; levels in (0, kHighestLevel]. Throws Error(kDataCorrupted), or
   // Error(kInvalidParameter) when the steps leave the range of times.
   SeriesForecast Forecast(uint32_t series, uint32_t horizon, std::span<const float> levels,
                           const FutureRegressors& future = {}) const;
