@@ -213,6 +213,49 @@ TEST(ForecastTrainer, ASeasonOfOneStepIsNone) {
   EXPECT_GT(range(TenDaysWithSeasonOf(0)), 50);
 }
 
+// Series of one model that begin on different days have the same weeks; 2024-01-01 is a Monday.
+TEST(ForecastTrainer, WeeksOfAllSeriesBeginOnOneDay) {
+  const auto first_week = [](DuplicateRule duplicates, int distance, const char* series) {
+    ForecastConfig config;
+    config.has_step = true;
+    config.step = {7 * kDay, 0};
+    config.duplicates = duplicates;
+    ForecastTrainer trainer(Request(config));
+    for (int t = 0; t < 140 / distance; ++t)
+      for (const auto& [name, first] : {std::pair{"a", Day(2024, 1, 4)}, {"b", Day(2024, 1, 6) + distance * kDay}}) {
+        const int64_t time = first + t * distance * kDay + 9 * kHour;
+        trainer.Add({name, time, time, 10.0 + t % 7, {}});
+      }
+    const ForecastModel model(Finish(trainer).artifact);
+    return FormatTime(model.Forecast(*model.Find(series), 1, {}).times[0]);
+  };
+  for (const DuplicateRule rule : {DuplicateRule::kSum, DuplicateRule::kMean}) {
+    EXPECT_EQ(first_week(rule, 1, "a"), rule == DuplicateRule::kSum ? "2024-05-20" : "2024-05-27");
+    EXPECT_EQ(first_week(rule, 1, "b"), rule == DuplicateRule::kSum ? "2024-05-20" : "2024-05-27");
+  }
+  EXPECT_EQ(first_week(DuplicateRule::kError, 7, "a"), "2024-05-20");
+  EXPECT_EQ(first_week(DuplicateRule::kError, 7, "b"), "2024-05-27");
+}
+
+// Rows that bear one day of the week, all of them, keep it, and their hour.
+TEST(ForecastTrainer, WeeksThatHaveADayKeepIt) {
+  ForecastConfig config;
+  config.has_step = true;
+  config.step = {7 * kDay, 0};
+  ForecastTrainer trainer(Request(config));
+  for (int t = 0; t < 30; ++t)
+    for (const char* name : {"a", "b"}) {
+      const int64_t time = Day(2024, 1, 7) + (*name == 'b') * 21 * kDay + t * 7 * kDay + 9 * kHour;
+      trainer.Add({name, time, time, 10.0 + t % 5, {}});
+    }
+  const int64_t late = Day(2024, 8, 4) + 9 * kHour;
+  trainer.Add({"c", late, late, 5, {}});
+  const ForecastModel model(Finish(trainer).artifact);
+  EXPECT_EQ(FormatTime(model.Forecast(*model.Find("a"), 1, {}).times[0]), "2024-08-04 09:00:00");
+  EXPECT_EQ(FormatTime(model.Forecast(*model.Find("b"), 1, {}).times[0]), "2024-08-25 09:00:00");
+  EXPECT_EQ(FormatTime(model.Forecast(*model.Find("c"), 1, {}).times[0]), "2024-08-11");
+}
+
 TEST(ForecastTrainer, RefusesWhatItCannotRead) {
   ForecastTrainer trainer(Request());
   EXPECT_THROW(trainer.Add({"a", INT64_MAX, INT64_MAX, 1, {}}), Error);

@@ -216,12 +216,21 @@ Spacing FindSpacing(std::span<const int64_t> times) {
   return again.regular ? again : spacing;
 }
 
-TimeGrid GridOf(TimeStep step, int64_t first) {
+int WeekdayOf(int64_t time) {
+  const int64_t day = FloorDivide(time, kDay);
+  return static_cast<int>(day - FloorDivide(day, 7) * 7);
+}
+
+TimeGrid GridOf(TimeStep step, int64_t first, int week_begin) {
   TimeGrid grid;
   grid.step = step;
   const int64_t day = FloorDivide(first, kDay);
+  if (step.months == 0 && step.micros % kWeek == 0) {
+    grid.origin = (day - (WeekdayOf(first) - week_begin + 7) % 7) * kDay;
+    return grid;
+  }
   if (step.months == 0) {
-    // Weeks start where the first value lies; shorter steps at whole multiples of themselves from midnight.
+    // At whole multiples of themselves from midnight.
     grid.origin = step.micros >= kDay ? day * kDay : day * kDay + (first - day * kDay) / step.micros * step.micros;
     return grid;
   }

@@ -62,8 +62,13 @@ struct Spacing {
 };
 Spacing FindSpacing(std::span<const int64_t> times);
 
-// A grid of the given step through `first`: its places are aligned to whole units, as hours to the hour.
-TimeGrid GridOf(TimeStep step, int64_t first);
+// Days of the week are days since 2000-01-01, modulo 7.
+int WeekdayOf(int64_t time);
+inline constexpr int kMonday = 2;
+
+// A grid of the given step through `first`: its places are aligned to whole units, as hours to the hour, and weeks begin on
+// the day told.
+TimeGrid GridOf(TimeStep step, int64_t first, int week_begin = kMonday);
 // Reads hourly, daily, weekly, monthly, quarterly, yearly, minutely; false for anything else.
 bool ParseTimeStep(std::string_view name, TimeStep& step);
 

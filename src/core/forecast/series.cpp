@@ -108,7 +108,7 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
   while (!is_known(values.back()) && options.gaps == GapRule::kMissing) values.pop_back();
 
   if (options.has_step) {
-    even.grid = GridOf(options.step, values.front().time);
+    even.grid = GridOf(options.step, values.front().time, options.week_begin);
     // Months keep the day that all their times have.
     std::vector<int64_t> times;
     for (const TimedValue& v : values)
@@ -122,7 +122,7 @@ EvenSeries MakeEven(std::vector<TimedValue> values, std::span<const double> regr
       even.grid.origin = times[0];
       even.grid.anchor_day = CivilOfDay(times[0] / kDay - (times[0] % kDay < 0 ? 1 : 0)).day;
     } else if (options.step.months == 0 && spacing.regular && spacing.known && spacing.grid.step.months == 0 &&
-               spacing.grid.step.micros % options.step.micros == 0) {
+               spacing.grid.step.micros % options.step.micros == 0 && spacing.grid.origin - even.grid.origin < kDay) {
       even.grid.origin = spacing.grid.origin;
     }
   } else {

@@ -34,6 +34,7 @@ struct EvenOptions {
   DuplicateRule duplicates = DuplicateRule::kError;
   bool has_step = false;  // else found from the times
   TimeStep step;
+  int week_begin = kMonday;   // of a step of weeks that is given
   bool has_fallback = false;  // step of series of a single time: that of most other series, else a day
   TimeStep fallback;
   int64_t end = INT64_MIN;              // zero gaps go on to here, the last time of all series
@@ -43,12 +44,13 @@ struct EvenOptions {
 };
 
 struct EvenSeries {
-  TimeGrid grid;                   // place 0 is the time of y[0]
-  std::vector<double> y;           // every place filled
-  std::vector<double> regressors;  // regressors for each place, in place order; the last known value fills gaps, the first
-                                   // those before it
-  uint64_t observed = 0;           // places with a value of their own
-  uint64_t filled = 0;             // places filled by the rule
+  TimeGrid grid;          // place 0 is the time of y[0]
+  std::vector<double> y;  // every place filled
+  std::vector<double>
+      regressors;         // regressors for each place, in place order; the last known value fills gaps, the first
+                          // those before it
+  uint64_t observed = 0;  // places with a value of their own
+  uint64_t filled = 0;    // places filled by the rule
   bool regular = true, known_step = true, cut = false;
   bool begun = false;       // a first step was left out
   bool unfinished = false;  // a last step was left out

@@ -103,6 +103,7 @@ void ForecastTrainer::Add(const ForecastValue& value) {
   AddToDigest(words_);
   if (!std::isnan(value.y)) {
     ++result_.values;
+    weekdays_ |= 1u << WeekdayOf(value.wall);
     if (times_) times_->Add(request_.zoned && request_.config.step.Within(kDay) ? value.absolute : value.wall);
   }
   wall_.push_back(value.wall);
@@ -256,6 +257,7 @@ std::unique_ptr<ForecastTrainer::Job> ForecastTrainer::Begin(uint32_t place, Pas
   options.duplicates = data.duplicates;
   options.has_step = data.has_step;
   options.step = data.step;
+  if (std::has_single_bit(weekdays_)) options.week_begin = std::countr_zero(weekdays_);
   options.has_fallback = true;
   options.fallback = common_step_;
   options.end = last_wall_;

@@ -133,6 +133,7 @@ class ForecastTrainer final : public Training {
   std::vector<uint32_t> rows_;
   TimeStep common_step_;
   std::optional<SourceTimes> times_;  // of values that are added up into steps
+  uint32_t weekdays_ = 0;             // that values lie on, a bit each: weeks of a source that has one begin on it
   int64_t last_wall_ = INT64_MIN, last_absolute_ = INT64_MIN;
 
   std::unique_ptr<ForecastModel> live_;
