@@ -280,7 +280,7 @@ begin
 
   select r.dataset_filters -> 'dealt_by',
     -- The stored query goes on meaning the days of one zone, whoever trains it again.
-    case when task = 'forecast' and p_source is null then nullif(r.dataset_filters ->> 'time_zone', '') end
+    case when v_model.task = 'forecast' and p_source is null then nullif(r.dataset_filters ->> 'time_zone', '') end
   into dealt_by, time_zone
   from @extschema@.ai_model_versions v
   join @extschema@.ai_training_runs r on r.id = v.run_id and r.model_name = v.model_name
