@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -179,7 +180,7 @@ TEST(XgboostImport, PredictsAndExplainsAsXgboostDoes) {
     const JsonValue& rows = *what.Find("rows");
     const auto& predicted = *what.Find("predicted");
     for (size_t i = 0; i < rows.items.size(); ++i) {
-      std::string spelt;
+      std::array<std::string, 3> spelt;
       for (size_t c = 0; c < 3; ++c) {
         // An array with a null in it is no array of numbers.
         const bool packed = rows.items[i].type == JsonValue::Type::kNumbers;
@@ -187,8 +188,8 @@ TEST(XgboostImport, PredictsAndExplainsAsXgboostDoes) {
         const double value = is_null ? 0 : packed ? rows.items[i].numbers[c] : rows.items[i].items[c].number;
         scratch.cells[c] = is_null ? Null() : Num(value);
         if (model.encoder().columns()[c].kind == ColumnKind::kCategory && !is_null) {
-          spelt = std::to_string(static_cast<int>(value));
-          scratch.cells[c] = Text(spelt);
+          spelt[c] = std::to_string(static_cast<int>(value));
+          scratch.cells[c] = Text(spelt[c]);
         }
       }
       model.Score(scratch);

@@ -148,6 +148,7 @@ void Encoder::AddPlainColumn(std::string_view name, uint32_t n_codes) {
   CategoryFeature feature;
   feature.column = place;
   for (uint32_t code = 0; code < n_codes; ++code) feature.levels.push_back(std::to_string(code));
+  feature.has_null = feature.has_other = true;
   categories_.push_back(std::move(feature));
 }
 

@@ -73,7 +73,8 @@ class Encoder {
   // become features. False when the column says nothing (constant, or null throughout): it is then left out.
   bool AddColumn(const TableColumn& column, size_t first, size_t n, const EncoderOptions& options, bool instant);
   void EndFitting();
-  // For models of other programs: columns of numbers as they are, or (n_codes > 0) of codes spelt "0" … "n_codes - 1".
+  // For models of other programs: columns of numbers as they are, or (n_codes > 0) of codes spelt "0" … "n_codes - 1", then
+  // one for null and one for every other text.
   void AddPlainColumn(std::string_view name, uint32_t n_codes);
 
   std::span<const Column> columns() const noexcept { return columns_; }

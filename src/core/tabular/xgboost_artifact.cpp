@@ -55,8 +55,8 @@ std::vector<uint8_t> ImportXgboost(std::span<const uint8_t> bytes, std::span<con
     const uint32_t n_codes = model.category_sizes[f];
     parts.encoder.AddPlainColumn(names[f], n_codes);
     if (n_codes > 0) {
-      features.push_back({ForestFeature::Kind::kCodes, static_cast<uint32_t>(shape.n_codes.size()), 0});
-      shape.n_codes.push_back(n_codes);
+      features.push_back({ForestFeature::Kind::kCodes, static_cast<uint32_t>(shape.n_codes.size()), 0, true});
+      shape.n_codes.push_back(n_codes + 2);  // as the encoder has them: null, and every other
     } else {
       features.push_back({ForestFeature::Kind::kDense, shape.n_dense++, 0});
     }

@@ -233,6 +233,7 @@ class Flattener {
       budget_.Step();
       set[code / 32] |= 1u << (code % 32);
     };
+    // A code that is in no set goes left, as XGBoost has it since 1.7.3; only a missing one goes where the node says.
     if (feature.kind == ForestFeature::Kind::kOneHot) {
       for (uint32_t code = 0; code < n_codes; ++code)
         if (!((code == feature.code ? 1.0f : 0.0f) < threshold)) goes_right(code);
@@ -243,6 +244,11 @@ class Flattener {
     } else {
       for (uint32_t code = 0; code < n_codes; ++code)
         if (!(static_cast<float>(code) < threshold)) goes_right(code);
+    }
+    if (feature.has_null_code) {
+      const uint32_t code = n_codes - 2;
+      set[code / 32] &= ~(1u << (code % 32));
+      if (!missing_left) goes_right(code);
     }
     parts_.value[place] = std::bit_cast<float>(PlaceOf(set));
     parts_.feature[place] = feature.index | ForestParts::kCategory | (missing_left ? ForestParts::kMissingLeft : 0);

@@ -19,8 +19,9 @@ namespace retrain {
 struct ForestFeature {
   enum class Kind : uint8_t { kDense, kOneHot, kCodes };
   Kind kind = Kind::kDense;
-  uint32_t index = 0;  // dense feature, or category feature
-  uint32_t code = 0;   // kOneHot: the code that the column is 1 for
+  uint32_t index = 0;          // dense feature, or category feature
+  uint32_t code = 0;           // kOneHot: the code that the column is 1 for
+  bool has_null_code = false;  // kCodes: the last but one stands for null and goes where a missing value does
 };
 
 // What the sum of the leaves says. Stored in artifacts: never renumber.
