@@ -234,6 +234,23 @@ TEST(XgboostImport, IsBoundedAndEndsOnRequest) {
       Cancelled);
 }
 
+TEST(XgboostImport, RefusesSeveralTargets) {
+  const std::vector<std::string_view> names = {"a", "b", "c"};
+  for (const char* file : {"value.json", "binary.json", "raw.json", "count.json"}) {
+    const std::vector<uint8_t> bytes = ReadFile(file);
+    std::string text(bytes.begin(), bytes.end());
+    const std::string one = "\"num_target\":\"1\"";
+    ASSERT_NE(text.find(one), std::string::npos) << file;
+    text.replace(text.find(one), one.size(), "\"num_target\":\"2\"");
+    try {
+      ImportXgboost({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, names, {});
+      ADD_FAILURE() << file << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kNotSupported) << file;
+    }
+  }
+}
+
 TEST(XgboostImport, RefusesWhatIsNone) {
   const std::vector<std::string_view> names = {"a", "b", "c"};
   const std::vector<uint8_t> good = ReadFile("binary.ubj");

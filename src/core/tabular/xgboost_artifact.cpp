@@ -37,7 +37,7 @@ std::vector<uint8_t> ImportXgboost(std::span<const uint8_t> bytes, std::span<con
   parts.link = model.link;
   const size_t n_classes = !model.classifies ? 0 : model.n_outputs == 1 ? 2 : model.n_outputs;
   parts.task = model.classifies ? TableTask::kClassification : TableTask::kRegression;
-  if (!model.classifies && model.n_outputs != 1)
+  if (model.link != ForestLink::kSoftmax && model.n_outputs != 1)
     throw Error(ErrorCode::kNotSupported, "a model of several targets cannot be imported",
                 std::to_string(model.n_outputs) + " outputs of " + model.objective, "train one model for each target");
   if (model.link == ForestLink::kSoftmax && model.n_outputs < 2)

@@ -62,6 +62,7 @@ struct Objective {
   const char* name;
   ForestLink link;
   bool classifies;
+  bool base_is_margin = false;
 };
 constexpr Objective kObjectives[] = {
     {"reg:squarederror", ForestLink::kIdentity, false},
@@ -71,7 +72,7 @@ constexpr Objective kObjectives[] = {
     {"reg:absoluteerror", ForestLink::kIdentity, false},
     {"reg:logistic", ForestLink::kSigmoid, false},
     {"binary:logistic", ForestLink::kSigmoid, true},
-    {"binary:logitraw", ForestLink::kSigmoid, true},
+    {"binary:logitraw", ForestLink::kSigmoid, true, true},
     {"multi:softprob", ForestLink::kSoftmax, true},
     {"multi:softmax", ForestLink::kSoftmax, true},
     {"count:poisson", ForestLink::kExp, false},
@@ -303,7 +304,8 @@ XgboostModel ReadXgboostModel(std::span<const uint8_t> bytes, ReadBudget& budget
   if (scores.size() != 1 && scores.size() != model.n_outputs)
     Malformed("base_score has another length than the outputs");
   for (uint32_t k = 0; k < model.n_outputs; ++k) {
-    model.base.push_back(BaseMargin(model.link, scores[scores.size() == 1 ? 0 : k]));
+    model.base.push_back(
+        BaseMargin(objective->base_is_margin ? ForestLink::kIdentity : model.link, scores[scores.size() == 1 ? 0 : k]));
     if (!std::isfinite(model.base.back())) Malformed("base_score is not a finite number");
   }
   if (const JsonValue* names = learner.Find("feature_names"))
