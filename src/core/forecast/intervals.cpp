@@ -12,6 +12,7 @@ namespace retrain {
 namespace {
 
 constexpr double kLog2 = 0.69314718055994531;
+constexpr double kOverMean = 1.2533141373155003;  // sqrt(pi / 2): the standard deviation over the mean of |X|, X normal
 constexpr double kLargestError = std::numeric_limits<float>::max();
 
 double Power(double x, double exponent) { return x <= 0 ? 0 : Exp(exponent * Log(x)); }
@@ -126,7 +127,21 @@ void ScorePool::Add(uint32_t quarter, double score, uint32_t count) {
 void ScorePool::Merge(const ScorePool& other) {
   for (uint32_t q = 0; q < kHorizonQuarters; ++q)
     for (uint32_t i = 0; i < kBins; ++i) bins_[q][i] += other.bins_[q][i];
+  for (uint32_t q = 0; q < kHorizonQuarters; ++q) {
+    dependence_[q] += other.dependence_[q];
+    dependences_[q] += other.dependences_[q];
+  }
   series_ += other.series_;
+}
+
+void ScorePool::AddDependence(uint32_t quarter, double dependence) {
+  dependence_[quarter] += static_cast<int64_t>(std::clamp(dependence, -1.0, 1.0) * 0x1p20);
+  ++dependences_[quarter];
+}
+
+double ScorePool::Dependence(uint32_t quarter) const {
+  if (dependences_[quarter] == 0) return 0;
+  return static_cast<double>(dependence_[quarter]) / static_cast<double>(dependences_[quarter]) * 0x1p-20;
 }
 
 uint64_t ScorePool::scores(uint32_t quarter) const {
@@ -154,21 +169,34 @@ double TwoSidedT(double level, double freedom) {
   const double z2 = z * z;
   const double t = z * (1 + (z2 + 1) / (4 * v) + (5 * z2 * z2 + 16 * z2 + 3) / (96 * v * v) +
                         (3 * z2 * z2 * z2 + 19 * z2 * z2 + 17 * z2 - 15) / (384 * v * v * v));
-  return t * 1.2533141373155003;  // sqrt(pi / 2)
+  return t * kOverMean;
+}
+
+double IndependentErrors(double dependence) { return std::max(3.0, 0.6 * Power(std::max(dependence, 1e-6), -1.5)); }
+
+double BeyondOwnMean(double level, double k) {
+  const double t = TwoSidedT(level, k - 1) / kOverMean, tau = std::sqrt(k) * t / std::sqrt(k - 1 + t * t);
+  return TwoSidedT(level, k) / kOverMean / tau;
 }
 
 QuantileTable BlendQuantiles(const ScorePool& group, const ScorePool& all, double freedom) {
   // So many series weigh as much as what is assumed without them.
   constexpr double kAssumed = 10;
+  const auto blend = [](const ScorePool& pool, double own, double assumed) {
+    const auto n = static_cast<double>(pool.series());
+    return (n * own + kAssumed * assumed) / (n + kAssumed);
+  };
   QuantileTable table;
-  const auto n_group = static_cast<double>(group.series()), n_all = static_cast<double>(all.series());
   for (uint32_t q = 0; q < kHorizonQuarters; ++q) {
+    const double of_all = blend(all, all.Dependence(q), 1 / freedom),
+                 of_group = blend(group, group.Dependence(q), of_all);
+    const double k_all = IndependentErrors(of_all), k_group = IndependentErrors(of_group);
     double highest = 0;
     for (uint32_t i = 0; i < kQuantileLevels; ++i) {
       const double level = LevelAt(i);
-      double value = TwoSidedT(level, freedom);
-      if (all.scores(q) > 0) value = (n_all * all.Quantile(q, level) + kAssumed * value) / (n_all + kAssumed);
-      if (group.scores(q) > 0) value = (n_group * group.Quantile(q, level) + kAssumed * value) / (n_group + kAssumed);
+      double value = TwoSidedT(level, k_all);
+      if (all.scores(q) > 0) value = blend(all, all.Quantile(q, level) * BeyondOwnMean(level, k_all), value);
+      if (group.scores(q) > 0) value = blend(group, group.Quantile(q, level) * BeyondOwnMean(level, k_group), value);
       highest = std::max(highest, value);
       table.at[q][i] = static_cast<float>(highest);
     }

@@ -144,7 +144,7 @@ void SeriesFitter::Begin() {
   if (season_ > 24 && !HasSeason(y_.last(std::min(n, kSmoothed)), season_)) season_ = 1;
   horizon_ = static_cast<uint32_t>(std::min<size_t>(options_.horizon, std::max<size_t>(1, n / 5)));
   const size_t seasons = season_ > 1 ? 3 * std::min<size_t>(season_, 24) : 0;
-  size_t back = std::max<size_t>({2 * horizon_, horizon_ + seasons, std::min(2 * horizon_ + seasons, n / 3)});
+  size_t back = std::max<size_t>({2 * horizon_, horizon_ + seasons, std::min(3 * horizon_ + seasons, n / 3)});
   back = std::min(back, n / 2);
   head_ = n - back;
   const size_t enough = 3 * static_cast<size_t>(season_) + 6;

@@ -98,6 +98,7 @@ class SeriesFitter {
   std::unique_ptr<RegressionFit> BeginRegression(std::span<const double> y, bool logarithm) const;
   void Roll();
   void Weigh();
+  void Score(const std::vector<double>& weights);
   void HoldOut();
   ErrorProfile Profile(const std::vector<double>& weights, size_t until, double level, uint64_t* errors) const;
   uint32_t Windows(size_t values) const;

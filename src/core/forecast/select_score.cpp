@@ -157,6 +157,25 @@ void SeriesFitter::HoldOut() {
   }
 }
 
+// All errors by the profile, and how dependent those of one horizon are.
+void SeriesFitter::Score(const std::vector<double>& weights) {
+  result_.scores.AddSeries();
+  for (uint32_t h = 0; h < horizon_; ++h) {
+    const uint32_t quarter = QuarterOf(h + 1, horizon_);
+    double sum = 0, squares = 0, count = 0;
+    for (size_t o = 0; o < origins_.size() && origins_[o] + h < y_.size(); ++o) {
+      const double unit = result_.profile.Value(h + 1) * level_[o] / level_.back();
+      if (!(unit > 0)) continue;
+      const double score = (y_[origins_[o] + h] - Combined(weights, o, h)) / unit;
+      result_.scores.Add(quarter, std::fabs(score));
+      sum += score;
+      squares += score * score;
+      count += 1;
+    }
+    if (squares > 0 && std::isfinite(squares)) result_.scores.AddDependence(quarter, (sum * sum / squares - 1) / count);
+  }
+}
+
 void SeriesFitter::Weigh() {
   const size_t n = y_.size();
   double best_aicc = 1e300;
@@ -176,15 +195,7 @@ void SeriesFitter::Weigh() {
   const std::vector<double> weights = Weights(true);
   result_.profile = Profile(weights, n, level_.back(), &result_.backtest_errors);
   result_.windows = Windows(n - origins_.front());
-  if (!result_.profile.at.empty()) {
-    result_.scores.AddSeries();
-    for (size_t o = 0; o < origins_.size(); ++o)
-      for (size_t h = 0; h < horizon_ && origins_[o] + h < n; ++h) {
-        const double unit = result_.profile.Value(static_cast<uint32_t>(h + 1)) * level_[o] / level_.back();
-        const double error = std::fabs(Combined(weights, o, h) - y_[origins_[o] + h]);
-        if (unit > 0) result_.scores.Add(QuarterOf(static_cast<uint32_t>(h + 1), horizon_), error / unit);
-      }
-  }
+  if (!result_.profile.at.empty()) Score(weights);
   std::vector<double> shares = weights;
   for (size_t k = 1; k < candidates_.size(); ++k)  // two roles of one shape are one member
     for (size_t i = 0; i < k; ++i) {
