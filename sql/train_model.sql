@@ -286,6 +286,15 @@ select * from dealt_runs;
 select deployed, gate ->> 'reason' as reason from train_model('dealt', 'regression', 'select a, c, y from dealt', 'y', 'ridge');
 select * from dealt_runs;
 select bool_and((verify_model(id) ->> 'matches')::boolean) as all_match from ai_model_metadata where model_name = 'dealt';
+-- nor is it compared on rows of another split, unless the test takes no more of them from the same end
+select deployed, gate ->> 'rule' as rule from train_model('shares', 'regression', 'select a, b, y, i % 300 as g from dealt', 'y', 'ridge', '{"split": [0.8, 0, 0.2], "exclude": ["g"]}');
+select deployed, gate ->> 'reason' as reason from train_model('shares', p_config => '{"split": [0.6, 0.1, 0.3]}');
+select deployed, gate ->> 'reason' as reason from train_model('shares', p_config => '{"split": {"by": "g"}}');
+select deployed, gate ->> 'rule' as rule from train_model('shares', p_config => '{"split": [0.5, 0.4, 0.1]}');
+-- a column of names that is left out is still what the live version knows it as
+select deployed from train_model('names', 'regression', 'select i % 5 as shop, a, i % 5 * 3 + a as y from dealt', 'y', 'ridge', '{"categorical": ["shop"]}');
+select gate ->> 'rule' as rule, (gate #>> '{live,rmse}')::float8 < 0.2 as live_is_as_good_as_before
+from train_model('names', p_config => '{"categorical": ["shop"], "exclude": ["shop"]}');
 -- a column of two values cannot share out rows that others tell apart
 select deployed from train_model('halves', 'regression', 'select i % 2 as half, y from dealt', 'y', 'ridge', p_promote => 'always');
 select deployed, gate ->> 'reason' as reason from train_model('halves', 'regression', 'select i % 2 as half, a, y from dealt', 'y', 'ridge');

@@ -430,4 +430,18 @@ std::vector<TableParameterDoc> TableParameterReference() {
   return docs;
 }
 
+std::string ToJson(const SplitRule& rule) {
+  JsonWriter json;
+  WriteSplit(rule, json);
+  return json.Take();
+}
+
+std::optional<SplitRule> SplitOf(std::string_view config_json) {
+  const JsonValue config = ParseJson(config_json);
+  SplitRule rule;
+  const JsonValue* split = config.Find("split");
+  if (split == nullptr || !SetSplit(*split, rule)) return std::nullopt;
+  return rule;
+}
+
 }  // namespace retrain

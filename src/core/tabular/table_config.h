@@ -61,6 +61,10 @@ bool Does(std::string_view algorithm, TableTask task) noexcept;
 TableConfig ParseTableConfig(std::string_view json, TableAlgorithm algorithm);
 // The complete configuration of an algorithm as a JSON object with the keys that ParseTableConfig reads.
 std::string ToJson(const TableConfig& config, TableAlgorithm algorithm);
+// The "split" alone, as ToJson() of a whole configuration has it.
+std::string ToJson(const SplitRule& rule);
+// The same from such a configuration; none where it has no split, as that of an imported model.
+std::optional<SplitRule> SplitOf(std::string_view config_json);
 
 struct TableParameterDoc {
   std::string name, type, default_value, range, algorithms, description, other_name;  // other_name: empty for none

@@ -88,6 +88,7 @@ class TableModel final : public ServedModel {
 
   TableTask task() const noexcept { return task_; }
   std::string_view algorithm() const noexcept { return algorithm_; }
+  std::string_view config_json() const noexcept { return config_json_; }
   std::string_view target() const noexcept { return target_; }
   const Encoder& encoder() const noexcept { return encoder_; }
   uint32_t n_classes() const noexcept { return static_cast<uint32_t>(labels_.size()); }

@@ -168,11 +168,7 @@ bool TableTrainer::FindFormerDeal(std::vector<std::pair<std::string, Table::Role
     const auto found = std::find_if(columns.begin(), columns.end(), [&](const auto& column) {
       return column.first == member.key && NameOf(column.second.kind) == member.value.string;
     });
-    // The numbers of a column that is no feature are not turned into names.
-    const bool names = found != columns.end() && !found->second.hashed && found->second.kind == ColumnKind::kCategory &&
-                       std::find(result_.config.categorical.begin(), result_.config.categorical.end(), member.key) !=
-                           result_.config.categorical.end();
-    if (found == columns.end() || names) {
+    if (found == columns.end()) {
       dealt_anew_ = "the live version's rows were shared out by the column " + Quoted(member.key) + " as " +
                     member.value.string + ", which these rows do not have";
       return false;
@@ -184,6 +180,19 @@ bool TableTrainer::FindFormerDeal(std::vector<std::pair<std::string, Table::Role
   if (hashed == dealt_by.size() && hashed == result_.dealt_by.size()) return false;
   result_.dealt_by = std::move(dealt_by);
   return true;
+}
+
+// Test rows of one rule are rows that another has for training, unless the test takes no more from the same end. Splits that the
+// rows bring along are the caller's word.
+void TableTrainer::CompareSplits(const TableModel& live) {
+  const SplitRule& now = result_.config.split;
+  if (now.kind == SplitRule::Kind::kGiven) return;
+  const std::optional<SplitRule> before = SplitOf(live.config_json());
+  if (!before) return;
+  constexpr double kRounding = 1e-9;
+  const bool no_more = now.train + now.validation >= before->train + before->validation - kRounding;
+  if (before->kind == now.kind && before->column == now.column && no_more) return;
+  dealt_anew_ = "the live version's rows were shared out by the split " + ToJson(*before) + ", these by " + ToJson(now);
 }
 
 // The target as a number: its value, or the place of its text among those seen.
@@ -232,17 +241,18 @@ void TableTrainer::Add(std::span<const Cell> cells, const Stop& stop) {
   texts.reserve(result_.config.categorical.size());
   for (size_t c = 0; c < row_.size(); ++c) {
     Cell& cell = row_[c] = cells[cell_of_[c]];
-    if (cell.is_null || !is_feature_[c]) continue;
+    if (cell.is_null) continue;
     if (kind_of_[cell_of_[c]] == ColumnKind::kCategory) {
+      // Of a column that is no feature, too: it may be one of the live version's.
       if (cell.text.data() == nullptr) {
-        if (std::abs(cell.number) >= kRounded)
+        if (is_feature_[c] && std::abs(cell.number) >= kRounded)
           throw Error(ErrorCode::kInvalidParameter, "column " + Quoted(name_of_[cell_of_[c]]) + " is out of range",
                       "row " + std::to_string(n_seen_) + " has a number of 2^53 or more, which would be rounded",
                       "cast the column to text");
         texts.push_back(TextOfNumber(cell.number, ColumnKind::kNumber));
         cell.text = texts.back();
       }
-    } else if (std::abs(cell.number) > kLargestNumber) {
+    } else if (is_feature_[c] && std::abs(cell.number) > kLargestNumber) {
       throw Error(ErrorCode::kInvalidParameter, "column " + Quoted(name_of_[cell_of_[c]]) + " is out of range",
                   "row " + std::to_string(n_seen_) + " has " +
                       (std::isinf(cell.number) ? "an infinite value" : "a value beyond 1e100"),
@@ -351,7 +361,9 @@ Resumable TableTrainer::Run() {
     std::optional<TableModel> live;
     try {
       live.emplace(request_.live_artifact);
+      CompareSplits(*live);
     } catch (const Error& error) {
+      live.reset();
       result_.not_comparable = "the live version cannot be read: " + error.message();
     }
     if (live)

@@ -126,6 +126,7 @@ class TableTrainer final : public Training {
   Resumable ScorePart(const TableModel& model, TablePart part, bool live);
   Resumable CalibrateModel();
   void FindRoles(std::span<const SourceColumn> columns);
+  void CompareSplits(const TableModel& live);
   bool FindFormerDeal(std::vector<std::pair<std::string, Table::Role>>& columns);
   bool CheckRows();
   bool CheckTrainingRows();
